@@ -72,8 +72,19 @@ class Recorded:
 
 STARTS = 8
 """Of each build in a duet: with fewer, the intervals know too little of how starts differ."""
+_RUN_S, _AROUND_S = 20.0, 8.0
+"""Of a run that is a night's source: the load, and what starts and judges it."""
 _ORDER_S = 2.0 * STARTS
 """A block of each start."""
+
+
+def plan_nights(*, minutes: float) -> list[Wanted]:
+    """Runs only, a quarter of them with a neighbour, and some of a slower build; half a minute each."""
+    more = (0.0, 0.0, 20.0, 0.0)
+    noisy = (False, False, False, True)
+    order = [(target, *each) for each in zip(more, noisy, strict=True) for target in KINDS]
+    count = round(60 * minutes / (_RUN_S + _AROUND_S))
+    return [Wanted("run", *order[number % len(order)], _RUN_S) for number in range(count)]
 
 
 def plan(*, minutes: float, short: bool = False) -> list[Wanted]:

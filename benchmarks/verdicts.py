@@ -138,15 +138,28 @@ def _change(change: Change) -> str:
     "--trials", type=click.IntRange(min=1), default=300, show_default=True, help="Of no change; of each other, a third."
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True, help="Processes.")
+@click.option("--nights", "only_nights", is_flag=True, help="Record only what nights are made of.")
 @click.option("--short", is_flag=True, help="Some seconds, only to check that it works.")
-def main(record_to: Path | None, judge_from: Path | None, minutes: float, trials: int, jobs: int, short: bool) -> None:
+def main(
+    record_to: Path | None,
+    judge_from: Path | None,
+    minutes: float,
+    trials: int,
+    jobs: int,
+    only_nights: bool,
+    short: bool,
+) -> None:
     duet_s, night_s = 120, 60
     if short:
         trials, duet_s, night_s = 2, 8, 8
     with tempfile.TemporaryDirectory(prefix="verdicts-") as temporary:
         folder = record_to or judge_from or Path(temporary)
         if judge_from is None:
-            planned = verdict_recordings.plan(minutes=minutes, short=short)
+            planned = (
+                verdict_recordings.plan_nights(minutes=minutes)
+                if only_nights
+                else verdict_recordings.plan(minutes=minutes, short=short)
+            )
             verdict_recordings.record(planned, folder, minutes=minutes)
         if record_to is not None:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.analysis.baseline_difference import against, meaning_of, relative
-from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
+from harness.analysis.comparability import beside_baseline, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.metrics.statistics import Exact
 from harness.record.measurement import PhaseMeasurement
@@ -31,14 +31,12 @@ def not_compared(recording: Recording) -> list[str]:
 
 def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:
     compared = [metric for metric in recording.metrics.values() if metric.compared]
-    for endpoint, measured in phase.endpoints.items():
+    for endpoint in phase.endpoints:
         for metric in compared:
-            observed = measured.figures.get(metric.name)
-            before = earlier_figures(recording, phase, endpoint, metric.name)
-            if observed is None or not before:
+            beside = beside_baseline(recording, phase, endpoint, metric.name)
+            if beside is None or not beside.earlier:
                 continue
-            noise = calibrated_noise(recording, phase, endpoint, metric.name)
-            baseline, seen = against(observed, before, metric, calibrated=noise)
+            baseline, seen = against(beside.observed, beside.figures, metric, calibrated=beside.noise)
             change, interval = relative(seen, baseline, metric)
             yield Change(
                 phase=phase.name,
@@ -46,8 +44,9 @@ def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:
                 metric=metric.name,
                 unit=metric.unit.name,
                 baseline=baseline,
-                observed=observed.value,
+                observed=beside.observed.value,
                 change=change,
                 interval=None if isinstance(metric.statistic, Exact) else interval,
+                machine_slower=beside.slower,
                 meaning=meaning_of(interval, metric),
             )

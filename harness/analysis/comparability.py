@@ -6,6 +6,9 @@ figures differ because something else was asked for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from harness.analysis.equal_speed import at_equal_speed
 from harness.messages import Message, message
 from harness.record.measurement import Interval, Measurement, PhaseMeasurement
 from harness.recording.recording import Recording
@@ -24,23 +27,58 @@ def comparable(recording: Recording, phase: PhaseMeasurement) -> list[Measuremen
     return [earlier for earlier in of_same_load(recording, phase) if not _limited(earlier, phase)]
 
 
-def earlier_figures(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> list[Interval]:
-    """One figure of each of the :func:`comparable` runs that has it, latest first.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One figure of a phase, and of each run of the baseline that it is compared with."""
 
-    A run in which others took the cores for most of the phase has none of a metric that they change.
-    """
-    runs = comparable(recording, phase)
-    if recording.metrics[metric].others_matter:
-        runs = [earlier for earlier in runs if not _contaminated(earlier, phase)]
-    found = (earlier.figure(phase.name, endpoint, metric, phase.variant) for earlier in runs)
-    return [figure for figure in found if figure is not None]
-
-
-def calibrated_noise(recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str) -> float | None:
+    observed: Interval
+    earlier: list[tuple[str, Interval]]
+    """Each with its run, the latest first."""
+    noise: float | None
     """How much runs of one build were measured to differ here in this figure; None if nobody has calibrated it."""
+    slower: float | None = None
+    """At equal speed (:mod:`harness.analysis.equal_speed`), by how much the machine was slower than in the baseline;
+    None: as measured."""
+
+    @property
+    def figures(self) -> list[Interval]:
+        """Those of the baseline, the latest first."""
+        return [figure for _, figure in self.earlier]
+
+
+def beside_baseline(
+    recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, *, clean: bool = True
+) -> Beside | None:
+    """A figure beside those of the :func:`comparable` runs that have it; None where the phase has none.
+
+    A run in which others took the cores for most of the phase has none of a metric that they change, unless it need not
+    be ``clean``. What is compared at equal speed, they do not change.
+    """
+    observed = phase.endpoints[endpoint].figures.get(metric) if endpoint in phase.endpoints else None
+    if observed is None:
+        return None
+    runs = comparable(recording, phase)
+    had = [(run.run_id, part) for run in runs if (part := run.phase(phase.name, phase.variant)) is not None]
+    equal = at_equal_speed([phase], [part for _, part in had], endpoint, metric)
+    noise = _calibrated(recording, phase, endpoint, metric, at_equal_speed=equal is not None)
+    if equal is not None and equal.figures[0] is not None:
+        earlier = [(run, figure) for (run, _), figure in zip(had, equal.others, strict=True) if figure is not None]
+        return Beside(equal.figures[0], earlier, noise, equal.slower)
+    earlier = [
+        (run, part.endpoints[endpoint].figures[metric])
+        for run, part in had
+        if endpoint in part.endpoints and metric in part.endpoints[endpoint].figures
+        if not (clean and recording.metrics[metric].others_matter and part.too_contaminated)
+    ]
+    return Beside(observed, earlier, noise)
+
+
+def _calibrated(
+    recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, *, at_equal_speed: bool
+) -> float | None:
     if recording.baseline is None or recording.baseline.calibration is None or _other_machine(recording):
         return None
-    return recording.baseline.calibration.between(phase.name, endpoint, metric)
+    return recording.baseline.calibration.between(phase.name, endpoint, metric, at_equal_speed=at_equal_speed)
 
 
 def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message | None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from harness.analysis.baseline_difference import relative
 from harness.analysis.build_difference import sets_against
+from harness.analysis.equal_speed import EqualSpeed
 from harness.analysis.equivalence import chances, outcome_of, scaled
 from harness.analysis.intervals import Bounds, degrees_of
 from harness.analysis.settling_comparisons import Evidence, settling
@@ -34,6 +35,8 @@ class Figure:
     interval: Bounds
     degrees: float
     evidence: Evidence
+    slower: float | None
+    """At equal speed: by how much the machine was slower with B."""
 
     @classmethod
     def of(
@@ -44,19 +47,36 @@ class Figure:
         a: Sequence[EndpointMeasurement],
         b: Sequence[EndpointMeasurement],
         calibrated: float | None = None,
+        equal: EqualSpeed | None = None,
     ) -> Self | None:
-        """The figure of those runs that have it; None if one build has it in no run, or A's is 0."""
+        """The figure of those runs that have it; None if one build has it in no run, or A's is 0.
+
+        ``equal``: what is compared in place of what ``a`` and ``b`` measured.
+        """
         of_a, of_b = ([one for one in side if metric.name in one.figures] for side in (a, b))
         if not of_a or not of_b:
             return None
-        before, after = ([one.figures[metric.name] for one in side] for side in (of_a, of_b))
+        if equal is None:
+            before, after = ([one.figures[metric.name] for one in side] for side in (of_a, of_b))
+        else:
+            before, after = ([figure for figure in side if figure] for side in (equal.others, equal.figures))
         seconds = min(one.seconds for one in (*of_a, *of_b))
         found = sets_against(after, before, metric, degrees_of(max(seconds, 2)), calibrated)
         change, interval = relative(found.seen, found.baseline, metric)
         if change is None or interval is None:
             return None
-        evidence = Evidence(len(of_a), len(of_b), seconds, found.unseen)
-        return cls(phase, endpoint, metric, found.baseline, found.seen.value, change, interval, found.degrees, evidence)
+        return cls(
+            phase,
+            endpoint,
+            metric,
+            found.baseline,
+            found.seen.value,
+            change,
+            interval,
+            found.degrees,
+            Evidence(len(before), len(after), seconds, found.unseen),
+            None if equal is None else equal.slower,
+        )
 
     @property
     def chances(self) -> tuple[float, float]:
@@ -79,6 +99,7 @@ class Figure:
             observed=self.observed,
             change=self.change,
             interval=None if isinstance(self.metric.statistic, Exact) else self.interval,
+            machine_slower=self.slower,
             margin=margin,
             outcome=outcome,
             decides=decides,

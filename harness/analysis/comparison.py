@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.analysis.compared_figure import Figure
+from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.equivalence import stand_together
 from harness.analysis.phase_pairs import PhasePair, Runs, pair_phases
 from harness.messages import Message, message
@@ -32,7 +33,8 @@ def compared(a: Runs, b: Runs, margins: Margins, calibration: Calibration | None
     pairing = pair_phases(a, b)
     is_bench = b[0].is_bench
     metrics: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
-    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics, calibration)]
+    same_machine = len({run.fingerprint for run in (*a, *b)}) == 1
+    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics, calibration, same_machine)]
     chances = [figure.chances for figure in found]
     decides = [is_bench or figure.endpoint == ALL for figure in found]
     worse, better = (stand_together([pair[side] for pair in chances], decides) for side in (0, 1))
@@ -66,15 +68,23 @@ def _shown(tests: set[str]) -> dict[str, str | None]:
     return {test: name_of(test) if names[name_of(test)] == 1 else test for test in tests}
 
 
-def _figures(pair: PhasePair, metrics: Mapping[str, Metric[Any]], calibration: Calibration | None) -> Iterator[Figure]:
+def _figures(
+    pair: PhasePair, metrics: Mapping[str, Metric[Any]], calibration: Calibration | None, same_machine: bool
+) -> Iterator[Figure]:
     """Those figures that both builds have, in the order of B's first run."""
     for endpoint in pair.b[0].endpoints:
         a, b = (
             [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
         )
         for metric in metrics.values():
-            noise = calibration.between(pair.name, endpoint, metric.name) if calibration else None
-            figure = Figure.of(pair.name, endpoint, metric, a, b, noise) if metric.compared else None
+            if not metric.compared:
+                continue
+            equal = at_equal_speed(pair.b, pair.a, endpoint, metric.name) if same_machine else None
+            at_equal = equal is not None
+            noise = (
+                calibration.between(pair.name, endpoint, metric.name, at_equal_speed=at_equal) if calibration else None
+            )
+            figure = Figure.of(pair.name, endpoint, metric, a, b, noise, equal)
             if figure is not None:
                 yield figure
 

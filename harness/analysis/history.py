@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.change_points import change_points
+from harness.analysis.change_points import FEWEST, change_points
+from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.run_sets import FLOOR
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.metric import Metric
@@ -40,11 +41,33 @@ def series_of(
     if not runs:
         return []
     return [
-        _series(phase, endpoint, metric, found, accepted)
+        series
         for phase in runs[-1][1].phases
         for endpoint, metric in _figures(phase, metrics)
-        if (found := list(_found(runs, phase, endpoint, metric, clean)))
+        if (series := _of_phase(runs, phase, endpoint, metric, accepted, clean)) is not None
     ]
+
+
+def _of_phase(
+    runs: Sequence[tuple[HistoryRun, Measurement]],
+    phase: PhaseMeasurement,
+    endpoint: str,
+    metric: Metric[Any],
+    accepted: Sequence[Accepted],
+    clean: bool,
+) -> Series | None:
+    usable = list(_usable(runs, phase))
+    equal = at_equal_speed([phase], [part for _, part in usable], endpoint, metric.name, enough=FEWEST)
+    if equal is not None:
+        found = [(run, figure) for (run, _), figure in zip(usable, equal.others, strict=True) if figure is not None]
+    else:
+        found = [
+            (run, part.endpoints[endpoint].figures[metric.name])
+            for run, part in usable
+            if endpoint in part.endpoints and metric.name in part.endpoints[endpoint].figures
+            if not (clean and part.too_contaminated and metric.others_matter)
+        ]
+    return _series(phase, endpoint, metric, found, accepted, equal is not None) if found else None
 
 
 def _figures(phase: PhaseMeasurement, metrics: Sequence[str]) -> Iterator[tuple[str, Metric[Any]]]:
@@ -55,22 +78,13 @@ def _figures(phase: PhaseMeasurement, metrics: Sequence[str]) -> Iterator[tuple[
                 yield endpoint, known[name]
 
 
-def _found(
-    runs: Sequence[tuple[HistoryRun, Measurement]],
-    phase: PhaseMeasurement,
-    endpoint: str,
-    metric: Metric[Any],
-    clean: bool,
-) -> Iterator[_Found]:
+def _usable(
+    runs: Sequence[tuple[HistoryRun, Measurement]], phase: PhaseMeasurement
+) -> Iterator[tuple[HistoryRun, PhaseMeasurement]]:
     for run, measurement in runs:
         had = measurement.phase(phase.name, phase.variant)
-        if had is None or had.generator_limited or (had.goal and had.goal != phase.goal):
-            continue
-        if clean and had.too_contaminated and metric.others_matter:
-            continue
-        figure = measurement.figure(phase.name, endpoint, metric.name, phase.variant)
-        if figure is not None:
-            yield run, figure
+        if had is not None and not had.generator_limited and (not had.goal or had.goal == phase.goal):
+            yield run, had
 
 
 def _series(
@@ -79,6 +93,7 @@ def _series(
     metric: Metric[Any],
     found: Sequence[_Found],
     accepted: Sequence[Accepted],
+    at_equal_speed: bool,
 ) -> Series:
     values = [figure.value for _, figure in found]
     begins = new_levels(values, metric)
@@ -90,6 +105,7 @@ def _series(
         endpoint=endpoint,
         metric=metric.name,
         unit=metric.unit.name,
+        at_equal_speed=at_equal_speed,
         run_ids=[run.run_id for run, _ in found],
         figures=[figure for _, figure in found],
         steps=steps,

@@ -25,10 +25,12 @@ from harness.record.measurement import (
     EndpointMeasurement,
     Figures,
     Interval,
+    MachineSpeed,
     Measurement,
     PhaseMeasurement,
     ResourceSummary,
 )
+from harness.record.resources import REFERENCE_WORK
 from harness.recording.bench import BenchRecording
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
@@ -77,8 +79,20 @@ def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
         endpoints=endpoints_of(record, run, clean=contamination.leaves_enough),
         profile=phase_profile(run, record, "cpu"),
         threads=phase_profile(run, record, "threads"),
+        speed=_speed(record, run),
         resources=_resources(record, run),
     )
+
+
+def _speed(record: PhaseRecord, run: RunRecording) -> MachineSpeed | None:
+    """All seconds count: a target that waits for a core uses no CPU time meanwhile, nor does the reference work."""
+    speed = target_usage.usage_of(record, run).speed
+    if speed is None:
+        return None
+    time_ms, usage = speed
+    metric = TARGET_METRICS["cpu_per_request"]
+    figures = _figures([(metric.name, target_usage.interval_of(usage, metric))])
+    return MachineSpeed(work=REFERENCE_WORK, time_ms=time_ms, figures=figures)
 
 
 def _steps(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:

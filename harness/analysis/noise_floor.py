@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.distributions import student_quantile
+from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.intervals import Z
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.metric import Metric
@@ -45,13 +46,19 @@ def _floors(runs: Sequence[Measurement]) -> Iterator[NoiseFloor]:
                     or isinstance(metric.statistic, Exact)
                 ):
                     continue
-                figures = [run.figure(phase.name, endpoint, name, phase.variant) for run in runs]
+                had = [part for run in runs if (part := run.phase(phase.name, phase.variant)) is not None]
+                equal = at_equal_speed(had, had, endpoint, name, enough=len(runs))
+                figures = (
+                    equal.figures if equal else [run.figure(phase.name, endpoint, name, phase.variant) for run in runs]
+                )
                 there = [figure for figure in figures if figure is not None]
                 if len(there) == len(runs) and (metric.unit.is_share or min(figure.value for figure in there) > 0):
-                    yield _floor(phase.name, endpoint, metric, there)
+                    yield _floor(phase.name, endpoint, metric, there, at_equal_speed=equal is not None)
 
 
-def _floor(phase: str, endpoint: str, metric: Metric[Any], figures: Sequence[Interval]) -> NoiseFloor:
+def _floor(
+    phase: str, endpoint: str, metric: Metric[Any], figures: Sequence[Interval], *, at_equal_speed: bool
+) -> NoiseFloor:
     share = metric.unit.is_share
     values = np.array([figure.value / 100 if share else math.log(figure.value) for figure in figures])
     own = float(np.median([_within(figure, share) for figure in figures]))
@@ -72,6 +79,7 @@ def _floor(phase: str, endpoint: str, metric: Metric[Any], figures: Sequence[Int
         endpoint=endpoint,
         metric=metric.name,
         unit=metric.unit.name,
+        at_equal_speed=at_equal_speed,
         mean=float(np.mean([figure.value for figure in figures])),
         within=own if math.isfinite(own) else None,
         between=between,

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.analysis.contamination import contaminated_intervals
 from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
+from harness.analysis.machine_speed import reference_ms
 from harness.analysis.samples import samples_of
 from harness.metrics.metric import Metric
 from harness.metrics.target import CpuPerRequest, MemoryGrowth, PeakMemory
@@ -52,14 +53,16 @@ def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> 
         for reading in run.readings
         if reading.source == "target" and "cpu_percent" in reading.values
     ]
-    cpu_s, requests = [], []
+    cpu_s, requests, spans = [], [], []
     for (begin_s, _), (end_s, percent) in pairwise(readings):
         whole = first_s <= begin_s and end_s <= last_s and 0 < end_s - begin_s <= _LONGEST_GAP_S
         if whole and end_s not in left_out:
             cpu_s.append(percent / 100 * (end_s - begin_s))
             requests.append(float(np.diff(np.interp([begin_s, end_s], edges, ended))[0]))
+            spans.append((begin_s, end_s))
     at_s, rss_bytes = _memory(record, run)
-    return TargetUsage(np.array(cpu_s), np.array(requests), at_s, rss_bytes)
+    speed = reference_ms(run, *np.array(spans, dtype=np.float64).reshape(-1, 2).T)
+    return TargetUsage(np.array(cpu_s), np.array(requests), at_s, rss_bytes, speed)
 
 
 def _memory(record: PhaseRecord, run: RunRecording, source: str = "target") -> tuple[Floats, Floats]:

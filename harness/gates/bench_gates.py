@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from harness.analysis.comparability import earlier_figures, why_not_comparable
+from harness.analysis.comparability import beside_baseline, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.analysis.settling_gates import Settling
@@ -63,7 +63,8 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording) -> Finding:
         if suite.baseline is None:
             return Finding("inconclusive", no_baseline(suite), observed)
         phase = measure(suite).phases[0]
-        baselines = earlier_figures(suite, phase, test, gate.metric)
+        beside = beside_baseline(suite, phase, test, gate.metric)
+        baselines = beside.figures if beside else []
         if not baselines:
             # Without the benchmark's name, so that many results with one reason are shown together.
             unknown = message("baseline-lacks-benchmark", metric=gate.metric, run=str(suite.folder.path))
@@ -72,7 +73,7 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording) -> Finding:
     if not baselines:
         return finding
     asked = UndecidedGate(require=gate.source, phase=None, endpoint=_endpoint(gate, test, suite))
-    return weighed_with_earlier_nights(finding, gate, observed, suite, measure(suite).phases[0], test, asked)
+    return weighed_with_earlier_nights(finding, gate, suite, measure(suite).phases[0], test, asked)
 
 
 def _endpoint(gate: BenchGate, test: str, suite: BenchRecording) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.baseline_difference import against
-from harness.analysis.comparability import calibrated_noise, earlier_figures
+from harness.analysis.comparability import beside_baseline
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import measure
 from harness.analysis.samples import seconds_in
@@ -91,11 +91,9 @@ class RunDoubt:
         if self.run.plan.is_duet or asked.needs != "requests" or asked.unit.name != "ms" or phase is None:
             return None
         for metric in TARGET_METRICS.values():
-            observed = phase.endpoints[ALL].figures.get(metric.name)
-            before = earlier_figures(self.run, phase, ALL, metric.name)
-            if metric.unit is asked.unit and observed is not None and before:
-                noise = calibrated_noise(self.run, phase, ALL, metric.name)
-                _, seen = against(observed, before, metric, doubtful=True, calibrated=noise)
+            beside = beside_baseline(self.run, phase, ALL, metric.name)
+            if metric.unit is asked.unit and beside is not None and beside.earlier:
+                _, seen = against(beside.observed, beside.figures, metric, doubtful=True, calibrated=beside.noise)
                 if _spread(seen) < _spread(found.observed):
                     return metric.name
         return None

@@ -8,7 +8,9 @@ the machine cannot tell, and a warning says so.
 
 from __future__ import annotations
 
-from harness.analysis.comparability import calibrated_noise, comparable
+from dataclasses import replace
+
+from harness.analysis.comparability import Beside, beside_baseline
 from harness.analysis.pooled import MOST_NIGHTS, pooled_against
 from harness.gates.requirement import Finding, Requirement, limit_of, side_of
 from harness.messages import Message, message
@@ -28,7 +30,6 @@ _SHORTEST_ROW = 5
 def weighed_with_earlier_nights(
     finding: Finding,
     requirement: Requirement,
-    observed: Interval,
     recording: Recording,
     phase: PhaseMeasurement,
     endpoint: str,
@@ -37,26 +38,27 @@ def weighed_with_earlier_nights(
     """``finding`` of a gate that compares with the baseline, or what it is beside the undecided nights before."""
     if finding.status == "fail" or isinstance(requirement.measures.statistic, Exact):
         return finding
-    undecided, before = _rows(recording, phase, endpoint, requirement.metric, gate)
+    beside = beside_baseline(recording, phase, endpoint, requirement.metric, clean=False)
+    assert recording.baseline is not None
+    assert beside is not None
+    undecided, before = _rows(recording.baseline, beside, gate)
     if not undecided:
         return finding
-    nights = [observed, *undecided][:MOST_NIGHTS]
-    noise = calibrated_noise(recording, phase, endpoint, requirement.metric)
-    baseline, pooled = pooled_against(nights, before, requirement.measures, noise)
+    nights = [beside.observed, *undecided][:MOST_NIGHTS]
+    baseline, pooled = pooled_against(nights, before, requirement.measures, beside.noise)
     limit = limit_of(requirement, baseline)
     unit = requirement.measures.unit.name
     figures = {
         "metric": requirement.metric,
         "nights": len(nights),
         "observed": Estimate(pooled, unit),
-        "limit": Limit(limit, unit, baseline),
+        "limit": Limit(limit, unit, baseline, beside.slower),
     }
     if finding.status == "inconclusive" and side_of(requirement, pooled, limit) == "fail":
-        return Finding("fail", message("gate-nights-beyond-limit", **figures), pooled, limit, baseline)
+        beyond = message("gate-nights-beyond-limit", **figures)
+        return Finding("fail", beyond, pooled, limit, baseline, slower=beside.slower)
     if finding.status == "pass" and not requirement.holds(pooled.value, limit):
-        return Finding(
-            "inconclusive", message("gate-nights-undecided", **figures), finding.observed, limit, finding.baseline
-        )
+        return replace(finding, status="inconclusive", reason=message("gate-nights-undecided", **figures), limit=limit)
     return finding
 
 
@@ -68,17 +70,9 @@ def row_of_inconclusive(summary: Summary, baseline: Baseline | None) -> list[Mes
     return [message("inconclusive-for-long", runs=row)] if row >= max(baseline.window, _SHORTEST_ROW) else []
 
 
-def _rows(
-    recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, gate: UndecidedGate
-) -> tuple[list[Interval], list[Interval]]:
+def _rows(baseline: Baseline, beside: Beside, gate: UndecidedGate) -> tuple[list[Interval], list[Interval]]:
     """The figures of the latest runs of the baseline that left this gate undecided, and of the runs before them."""
-    assert recording.baseline is not None
-    found = [
-        (gate in recording.baseline.undecided.get(run.run_id, ()), figure)
-        for run in comparable(recording, phase)
-        if (figure := run.figure(phase.name, endpoint, metric, phase.variant)) is not None
-    ]
-    row = next((at for at, (undecided, _) in enumerate(found) if not undecided), len(found))
-    row = max(0, min(row, len(found) - _FEWEST_BEFORE))
-    figures = [figure for _, figure in found]
-    return figures[:row], figures[row:]
+    undecided = [gate in baseline.undecided.get(run_id, ()) for run_id, _ in beside.earlier]
+    row = undecided.index(False) if False in undecided else len(undecided)
+    row = max(0, min(row, len(undecided) - _FEWEST_BEFORE))
+    return beside.figures[:row], beside.figures[row:]

@@ -61,6 +61,8 @@ class Finding:
     limit: float | None = None
     baseline: float | None = None
     settle: Settle | None = None
+    slower: float | None = None
+    """If it was judged at equal machine speed, by how much the machine was slower than in the baseline."""
 
     def result(self, requirement: Requirement, *, phase: str | None = None, endpoint: str | None = None) -> GateResult:
         """The finding as the summary has it."""
@@ -77,6 +79,7 @@ class Finding:
             limit=self.limit,
             interval=(observed.low, observed.high) if observed and has_interval else None,
             baseline=self.baseline,
+            machine_slower=self.slower,
             settle=self.settle,
         ).because(self.reason)
 
@@ -87,10 +90,11 @@ def judged(
     baselines: Sequence[Interval],
     doubt: Doubt,
     rule: Rule | None = None,
+    slower: float | None = None,
 ) -> Finding:
     """Hold ``observed`` against the limit, which is computed from ``baselines`` where the requirement asks for it.
 
-    ``rule`` is :func:`judge` if none is given.
+    ``rule`` is :func:`judge` if none is given. ``slower``: the figures are those at equal machine speed.
     A requirement that compares with a baseline fails only if it also fails with the noise between runs that is assumed
     while the baseline is too small to show it.
     """
@@ -99,7 +103,7 @@ def judged(
     figures: dict[str, Any] = {
         "metric": requirement.metric,
         "observed": Estimate(found.observed, unit),
-        "limit": Limit(found.limit, unit, found.baseline),
+        "limit": Limit(found.limit, unit, found.baseline, slower),
     }
     advice = None
     if found.status == "inconclusive":
@@ -114,7 +118,7 @@ def judged(
         reason = message("gate-over-limit", **figures)
     else:
         reason = message("gate-under-limit", **figures)
-    return Finding(found.status, reason, found.observed, found.limit, found.baseline, advice)
+    return Finding(found.status, reason, found.observed, found.limit, found.baseline, advice, slower)
 
 
 def judge(

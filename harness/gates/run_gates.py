@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from harness.analysis.comparability import calibrated_noise, earlier_figures, why_not_comparable
+from harness.analysis.comparability import beside_baseline, why_not_comparable
 from harness.analysis.contamination import Contamination, contamination_of
 from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
@@ -78,7 +78,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
     if gate.comparison.measures.needs == "steps":
         return finding  # it leaves out those in which the generator was the limit
-    finding = _uncontaminated(finding, gate.comparison, contamination)
+    if finding.slower is None:  # at equal machine speed, others do not matter
+        finding = _uncontaminated(finding, gate.comparison, contamination)
     limits = _limited_generator_matters(gate.comparison, record)
     # Nobody asked for more than what the scenario itself chose to do, or what it took to decide a duet's gates.
     whole = (gate.default and run.journal.end_reason == "scenario") or run.journal.end_reason == "decided"
@@ -118,27 +119,21 @@ def _judged(
         return _judged_beside_a(gate, run, record, measured, summary)
     if gate.comparison.step is not None:
         return judged_by_steps(gate.comparison, observed, run, record.plan.name, gate.endpoint or ALL)
-    baselines: list[Interval] = []
-    of_phase = None
-    if gate.comparison.baseline:
-        if run.baseline is None:
-            return Finding("inconclusive", no_baseline(run), observed)
-        phase, metric = record.plan.name, gate.comparison.metric
-        of_phase = measure(run).phase(phase, record.variant)
-        baselines = earlier_figures(run, of_phase, gate.endpoint or ALL, metric) if of_phase else []
-        if not baselines:
-            unknown = message(
-                "baseline-lacks-figure", metric=metric, phase=phase, endpoint=gate.endpoint or "all endpoints"
-            )
-            return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
-    doubt = RunDoubt(gate, run, record, measured, summary, len(baselines))
-    if not baselines:
-        return judged(gate.comparison, observed, baselines, doubt)
-    assert of_phase is not None
-    noise = calibrated_noise(run, of_phase, gate.endpoint or ALL, gate.comparison.metric)
-    finding = judged(gate.comparison, observed, baselines, doubt, partial(judge, calibrated=noise))
-    asked = UndecidedGate(require=gate.comparison.source, phase=record.plan.name, endpoint=gate.endpoint)
-    return weighed_with_earlier_nights(finding, gate.comparison, observed, run, of_phase, gate.endpoint or ALL, asked)
+    if not gate.comparison.baseline:
+        return judged(gate.comparison, observed, [], RunDoubt(gate, run, record, measured, summary, 0))
+    if run.baseline is None:
+        return Finding("inconclusive", no_baseline(run), observed)
+    phase, metric, endpoint = record.plan.name, gate.comparison.metric, gate.endpoint or ALL
+    of_phase = measure(run).phase(phase, record.variant)
+    beside = beside_baseline(run, of_phase, endpoint, metric) if of_phase else None
+    if of_phase is None or beside is None or not beside.earlier:
+        unknown = message("baseline-lacks-figure", metric=metric, phase=phase, endpoint=endpoint or "all endpoints")
+        return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
+    doubt = RunDoubt(gate, run, record, measured, summary, len(beside.earlier))
+    rule = partial(judge, calibrated=beside.noise)
+    finding = judged(gate.comparison, beside.observed, beside.figures, doubt, rule, beside.slower)
+    asked = UndecidedGate(require=gate.comparison.source, phase=phase, endpoint=gate.endpoint)
+    return weighed_with_earlier_nights(finding, gate.comparison, run, of_phase, endpoint, asked)
 
 
 def _judged_beside_a(

@@ -87,15 +87,29 @@ class Estimate(Amount):
 
 
 class Limit(Amount):
-    """What a figure must not exceed, or fall below: ``500 ms``, or ``495 ms (baseline 450 ms)``."""
+    """What a figure must not exceed, or fall below: ``500 ms``, or ``495 ms (baseline 450 ms)``.
+
+    ``slower``: the baseline is that at this run's machine speed, as the machine was slower by so much.
+    """
 
     baseline: float | None
+    slower: float | None
 
-    def __new__(cls, value: float, unit: str, baseline: float | None = None) -> Self:
+    def __new__(cls, value: float, unit: str, baseline: float | None = None, slower: float | None = None) -> Self:
         limit = super().__new__(cls, value, unit)
-        limit.baseline = baseline
+        limit.baseline, limit.slower = baseline, slower
         return limit
 
     def __str__(self) -> str:
         text = super().__str__()
-        return text if self.baseline is None else f"{text} (baseline {Amount(self.baseline, self.unit)})"
+        if self.baseline is None:
+            return text
+        speed = "" if self.slower is None else f" at equal machine speed{speed_change(self.slower)}"
+        return f"{text} (baseline {Amount(self.baseline, self.unit)}{speed})"
+
+
+def speed_change(slower: float) -> str:
+    """``; the machine was 7 % slower``, or nothing where it was as fast."""
+    if abs(slower) < 0.005:
+        return ""
+    return f"; the machine was {Amount(round(100 * abs(slower)), '%')} {'slower' if slower > 0 else 'faster'}"

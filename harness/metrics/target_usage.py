@@ -26,6 +26,22 @@ class TargetUsage:
     """When the memory was read."""
     rss_bytes: Floats = field(default_factory=lambda: np.empty(0))
     """The resident memory of all processes of the target."""
+    reference_ms: Floats = field(default_factory=lambda: np.empty(0))
+    """Shape ``(n,)``: how long reference work took meanwhile, NaN where that was not measured; or empty."""
+
+    @cached_property
+    def speed(self) -> tuple[float, TargetUsage] | None:
+        """How long reference work took per request, in ms, and the usage if it had taken 1 ms all the time.
+
+        A request then counts as many times as its second was slow, so that the CPU time over the requests is that of a
+        machine which is always as fast. None: the speed of the machine is not known for half of the time.
+        """
+        known = np.isfinite(self.reference_ms)
+        requests = self.requests[known] if len(known) else self.requests[:0]
+        if not 2 * len(requests) > len(self.requests) or not requests.sum():
+            return None
+        counted = requests * self.reference_ms[known]
+        return float(counted.sum() / requests.sum()), TargetUsage(self.cpu_s[known], counted)
 
     @cached_property
     def growth(self) -> tuple[float, float, float] | None:

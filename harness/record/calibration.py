@@ -18,6 +18,8 @@ class NoiseFloor(_Part):
     metric: str
     unit: str
     mean: float
+    at_equal_speed: bool = False
+    """Whether the speed of the machine was taken out."""
     within: float | None
     """Standard deviation within a run, by its interval: longer phases make it smaller. Null: too few requests."""
     between: float
@@ -47,7 +49,7 @@ class Calibration(_Part):
             (one for one in self.floors if (one.phase, one.endpoint, one.metric) == (phase, endpoint, metric)), None
         )
 
-    def between(self, phase: str, endpoint: str, metric: str) -> float | None:
-        """The standard deviation between runs of one figure; None if it was not measured."""
+    def between(self, phase: str, endpoint: str, metric: str, *, at_equal_speed: bool) -> float | None:
+        """The standard deviation between runs of one figure, compared in that way; None if it was not measured."""
         floor = self.floor(phase, endpoint, metric)
-        return None if floor is None else floor.between
+        return floor.between if floor is not None and floor.at_equal_speed == at_equal_speed else None

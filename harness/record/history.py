@@ -45,6 +45,8 @@ class Series(_Part):
     """Empty: all endpoints together."""
     metric: str
     unit: str
+    at_equal_speed: bool = False
+    """Whether the figures are those at the machine speed of the latest run; those of runs without it are left out."""
     run_ids: list[str]
     figures: list[Interval]
     steps: list[Step]

@@ -84,6 +84,17 @@ class ResourceSummary(_Part):
     max: float
 
 
+class MachineSpeed(_Part):
+    """How fast the machine was in a phase, and figures of all endpoints together from which its speed is taken out."""
+
+    work: str
+    """What was timed; only times of the same work are comparable."""
+    time_ms: float
+    """How long the work took on average beside a request."""
+    figures: Figures
+    """As they would be on a machine on which the work takes 1 ms."""
+
+
 class EndpointMeasurement(_Part):
     """One endpoint or benchmark: its figures, and how much they rest on."""
 
@@ -113,6 +124,8 @@ class PhaseMeasurement(_Part):
     """Of the threads that hold the GIL."""
     threads: PhaseProfile | None = None
     """Of all threads that do not sleep."""
+    speed: MachineSpeed | None = None
+    """None where the speed of the machine is not known."""
     resources: dict[str, dict[str, ResourceSummary]] = {}
     """By source (``target``, ``machine``, ``generator``) and name (``cpu_percent``)."""
 

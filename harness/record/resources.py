@@ -8,7 +8,8 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thread all the time) and
 ``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``others_percent`` (of those that
 are neither the target's nor the harness's), ``steal_percent`` (100 = all cores), ``pressure_percent`` (the time in
-which some process waited for a core) and ``cores``.
+which some process waited for a core) and ``cores``. Of :data:`REFERENCE_WORK` the CPU time of each of its tasks
+(``interpret_us`` …), which says how fast the machine was.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Reading:
 
 
 READINGS = FrameLog("resources", Reading)
+
+REFERENCE_WORK = "reference work 1"
+"""The source of readings of the machine's speed. Whoever changes the work changes the name: its times are others."""
 
 
 _PROCESS = "process "

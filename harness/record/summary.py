@@ -207,6 +207,8 @@ class GateResult(_Part):
     interval: tuple[float, float | None] | None = None
     """The upper end is null if the requests are too few to bound a percentile from above."""
     baseline: float | None = None
+    machine_slower: float | None = None
+    """If limit and baseline are those at this run's machine speed, by how much the machine was slower (0.07: 7 %)."""
     settle: Settle | None = None
     """Null unless the gate is inconclusive because its figure is too close to the limit."""
     reason: str = ""
@@ -330,6 +332,9 @@ class Difference(_Part):
     change: float | None
     interval: tuple[float, float | None] | None
     """Of the change, 95 %, with the noise of both sides. The upper end is null if the data cannot bound it."""
+    machine_slower: float | None = None
+    """How much longer reference work took on the machine (0.07: 7 %) than it did beside the baseline, whose figure is
+    the one at the speed of ``observed``. Null: compared as measured."""
 
 
 class Change(Difference):

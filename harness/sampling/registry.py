@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.sampling.build_usage import BUILD_USAGE
 from harness.sampling.cpu import CPU
+from harness.sampling.machine_speed import MACHINE_SPEED
 from harness.sampling.memory import MEMORY
 from harness.sampling.process_usage import PROCESS_USAGE
 from harness.sampling.sampler import SamplerKind
@@ -11,6 +12,7 @@ from harness.sampling.sampler import SamplerKind
 SAMPLERS: tuple[SamplerKind, ...] = (
     PROCESS_USAGE,
     BUILD_USAGE,
+    MACHINE_SPEED,
     CPU,
     MEMORY,
 )

@@ -1,0 +1,76 @@
+"""Each second: how long reference work takes beside the target. A machine that shares its cores changes its speed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from harness.record.profiles import Profile
+from harness.record.resources import REFERENCE_WORK, Line, LineChart, Reading, Tone
+from harness.sampling import reference_work
+from harness.sampling.child import start_child
+from harness.sampling.reference_work import TASKS
+from harness.sampling.sampler import During, PeriodicSampler, Sampler, SamplerKind, SamplingContext
+
+_NAMES = [f"{task.__name__}_us" for task in TASKS]
+_TONES: tuple[Tone, ...] = ("blue", "orange", "green", "purple")
+_MOST_BYTES = 1 << 16
+
+
+class MachineSpeedSampler(PeriodicSampler):
+    """Readings of :data:`REFERENCE_WORK`: the mean CPU time of each task of :mod:`harness.sampling.reference_work`."""
+
+    def __init__(self, context: SamplingContext) -> None:
+        super().__init__(context)
+        command = [sys.executable, "-I", "-S", reference_work.__file__]
+        self._child = start_child(command, subprocess.PIPE, subprocess.DEVNULL)
+        assert self._child.stdout is not None
+        self._output = self._child.stdout.fileno()
+        os.set_blocking(self._output, False)
+        self._rest = b""
+
+    def read(self, now_epoch_s: float) -> list[Reading]:
+        try:
+            found = os.read(self._output, _MOST_BYTES)
+        except BlockingIOError:
+            return []  # no round has ended: it waits for a core
+        if not found:
+            raise ChildProcessError(f"exit code {self._child.wait()}")
+        *lines, self._rest = (self._rest + found).split(b"\n")
+        rounds = [[int(part) for part in line.split()] for line in lines]
+        means_us = (sum(times) / len(times) / 1000 for times in zip(*rounds, strict=True))
+        values = dict(zip(_NAMES, means_us, strict=False))
+        return [Reading(now_epoch_s, REFERENCE_WORK, values)] if values else []
+
+    def close(self) -> list[Profile]:
+        profiles = super().close()
+        self._child.kill()
+        self._child.communicate()
+        return profiles
+
+
+def _create(context: SamplingContext) -> Sampler:
+    """Where the target's process is not known, there is no CPU time that the speed would explain."""
+    return Sampler() if context.target.pid is None else MachineSpeedSampler(context)
+
+
+MACHINE_SPEED = SamplerKind(
+    name="machine speed",
+    stream="resources",
+    during=During.WHOLE_RUN,
+    create=_create,
+    charts=(
+        LineChart(
+            "speed",
+            "CPU time of reference work",
+            tuple(
+                Line(REFERENCE_WORK, name, task.__name__, tone)
+                for name, task, tone in zip(_NAMES, TASKS, _TONES, strict=True)
+            ),
+            empty="The machine's speed was not sampled.",
+            note="the same work each time: where it takes longer, the machine was slower",
+            suffix=" µs",
+        ),
+    ),
+)

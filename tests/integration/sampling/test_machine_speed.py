@@ -1,0 +1,76 @@
+"""Reference work runs beside the target, in a process of its own that ends with the sampling."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from harness.plan.model import AttachedTarget, Sampling
+from harness.record.measurement import ONLY
+from harness.record.resources import READINGS, REFERENCE_WORK
+from harness.record.run_folder import RunFolder
+from harness.sampling import reference_work
+from harness.sampling.machine_speed import MACHINE_SPEED, MachineSpeedSampler
+from harness.sampling.reference_work import TASKS
+from harness.sampling.sampler import Sampler, SamplingContext
+from harness.targets.target import Attached
+from tests.support.targets import run_folder, wait_until
+
+
+def sampler(folder: RunFolder, pid: int | None) -> Sampler:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = Attached(AttachedTarget(url=f"http://127.0.0.1:{server.getsockname()[1]}", pid=pid), ())
+    writer = READINGS.writer(folder.resources)
+    return MACHINE_SPEED.create(SamplingContext([(ONLY, target)], Sampling(), folder, writer, lambda: [], cores=2))
+
+
+def workers() -> list[psutil.Process]:
+    """The processes of reference work that this one has started."""
+    return [child for child in psutil.Process().children() if reference_work.__file__ in child.cmdline()]
+
+
+@contextmanager
+def sampling(folder: RunFolder) -> Iterator[Sampler]:
+    found = sampler(folder, os.getpid())
+    found.start()
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def test_each_second_has_the_time_of_each_task(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with sampling(folder):
+        (worker,) = workers()
+        began, before = time.monotonic(), worker.cpu_times()
+        assert wait_until(lambda: folder.resources.exists() and len(READINGS.read(folder.resources)) >= 3, 30)
+        after = worker.cpu_times()
+        share = (sum(after[:2]) - sum(before[:2])) / (time.monotonic() - began)
+    assert share < 0.05  # clocks of processes tick every 10 ms, and its start is part of it
+    readings = READINGS.read(folder.resources)
+    assert {reading.source for reading in readings} == {REFERENCE_WORK}
+    for reading in readings:
+        assert [*reading.values] == [f"{task.__name__}_us" for task in TASKS]
+        assert all(value > 10 for value in reading.values.values())
+    assert workers() == []
+
+
+def test_work_that_ends_is_a_note(tmp_path: Path) -> None:
+    with sampling(run_folder(tmp_path)) as found:
+        (worker,) = workers()
+        worker.send_signal(signal.SIGKILL)
+        assert wait_until(lambda: bool(found.notes), 30)
+    assert [note.code for note in found.notes] == ["sampling-ended-early"]
+
+
+def test_a_target_whose_process_is_unknown_needs_no_speed(tmp_path: Path) -> None:
+    assert not isinstance(sampler(run_folder(tmp_path), None), MachineSpeedSampler)
+    assert workers() == []
