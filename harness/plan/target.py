@@ -134,6 +134,14 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
         try:
             if command is not None and not shlex.split(command):
                 problems.add("target-command-empty", where=where)
+            elif command is not None and _is_url(command.strip()):
+                problems.add(
+                    "target-command-is-url",
+                    where=where,
+                    right=Option(options.host_option, command.strip())
+                    if isinstance(where, Option)
+                    else f'url = "{command.strip()}"',
+                )
         except ValueError as error:
             problems.add("target-command-invalid", where=where, reason=str(error))
     for where, path in ((Option("ready"), options.ready), (source.where(("target", "ready")), table.ready)):

@@ -319,6 +319,12 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
         (TargetOptions(command="serve", pid=5), "--pid", "pid-with-target", {"other": "--target"}),
         (TargetOptions(host="http://localhost", pid=-1), "--pid", "pid-not-a-number", {"pid": -1}),
         (TargetOptions(command=""), "--target", "target-command-empty", {}),
+        (
+            TargetOptions(command="http://127.0.0.1:8000/", command_option="a", host_option="a_url"),
+            "--a",
+            "target-command-is-url",
+            {"right": Option("a_url", "http://127.0.0.1:8000/")},
+        ),
         (TargetOptions(command=" ", command_option="b"), "--b", "target-command-empty", {}),
         (TargetOptions(command="'"), "--target", "target-command-invalid", {"reason": "No closing quotation"}),
         (TargetOptions(host="x", host_option="a_url"), "--a-url", "url-without-scheme", {"url": "x"}),
