@@ -41,6 +41,7 @@ def command(inconclusive: str | None, as_json: bool, **given: Any) -> int:
     control.interrupts.raise_on_signals()
     try:
         finished = api.bench.run_benchmarks(BenchOptions(**given, hear=hear))
+        control.interrupts.raise_on_signals(ignored=1)
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)

@@ -37,6 +37,7 @@ def command(as_json: bool, inconclusive: str | None, **given: Any) -> int:
     try:
         with make_observer() as observer:
             finished = api.duet.run_duet(DuetOptions(**given, watcher=observer))
+            control.interrupts.raise_on_signals(ignored=1)
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)

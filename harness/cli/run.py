@@ -112,6 +112,7 @@ def command(
                 observer.notify(message("locust-setting-ignored", setting=setting, option=option))
             asked = with_target_from(os.environ, RunOptions(**given, watcher=observer))
             finished = api.run.run_scenario(asked, fork_server)
+            control.interrupts.raise_on_signals(ignored=1)
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)

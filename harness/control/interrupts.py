@@ -7,6 +7,7 @@ running requests, the third kills the load.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -17,16 +18,26 @@ from typing import Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-def raise_on_signals() -> None:
-    """Let each of the signals raise ``KeyboardInterrupt`` in the main thread, as SIGINT does by default."""
+def raise_on_signals(*, ignored: int = 0) -> None:
+    """Let each of the signals but the first ``ignored`` raise ``KeyboardInterrupt`` in the main thread.
+
+    A command whose result is there ignores one: it comes too late to interrupt anything, and would hide the result.
+    """
     terminals = _terminals()
+    received = 0
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature of a handler)
+        nonlocal received
+        received += 1
         if number == signal.SIGHUP:
             _discard_output(terminals)
-        raise KeyboardInterrupt
+        if received > ignored:
+            raise KeyboardInterrupt
 
     _handle(on_signal)
+    if ignored:
+        # While Python ends, it restores the default handlers. A signal would then take the place of the exit code.
+        atexit.register(_handle, signal.SIG_IGN)
 
 
 class Interrupts:
@@ -57,7 +68,7 @@ class Interrupts:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal itself returned
 
 
-def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
+def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> dict[int, object]:
     """Set the handler of each signal, and return the former ones. Under ``nohup``, SIGHUP stays ignored."""
     handled = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in handled}

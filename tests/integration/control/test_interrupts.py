@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -41,6 +42,29 @@ def test_messages_to_a_closed_terminal_break_nothing(tmp_path: Path) -> None:
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert (tmp_path / "report").read_text() == "1"
+
+
+SHOWS_A_RESULT = """
+    import atexit, os, signal
+    from harness.control.interrupts import raise_on_signals
+
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+    raise_on_signals(ignored=1)
+    os.kill(os.getpid(), signal.SIGINT)
+    print("shown", flush=True)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_only_a_second_signal_interrupts_a_command_that_shows_its_result() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SHOWS_A_RESULT)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["shown", "interrupted"]
+    assert not found.stderr  # nor does one while Python ends
 
 
 NOTE_PIDS = """
