@@ -82,7 +82,7 @@ def _show(calibration: Calibration) -> None:
         shown = formatting.points if floor.unit == "%" else formatting.change
         changes = (floor.between, floor.detectable, floor.detectable_twice_as_long, floor.detectable_pooled)
         table.add_row(
-            *map(Text, (floor.phase, floor.metric, formatting.in_unit(floor.mean, floor.unit))),
+            *map(Text, (floor.phase, _figure(floor), formatting.in_unit(floor.mean, floor.unit))),
             *(Text(shown(change).lstrip("+±")) for change in changes),
             Text(_gate(floor)),
         )
@@ -92,6 +92,10 @@ def _show(calibration: Calibration) -> None:
         Text(f"{calibration.scenario} · {calibration.profile} · environment {calibration.fingerprint}: {runs}")
     )
     console.print(table)
+
+
+def _figure(floor: NoiseFloor) -> str:
+    return f"{floor.metric} at equal machine speed" if floor.at_equal_speed else floor.metric
 
 
 def _gate(floor: NoiseFloor) -> str:

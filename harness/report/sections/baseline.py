@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.analysis.changes import not_compared
-from harness.metrics.formatting import title
+from harness.metrics.formatting import speed_change, title
 from harness.record.summary import Change, Difference, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
@@ -24,8 +24,9 @@ class BaselineChanges(Section):
             return ()
         worse, better = (_with_meaning(summary.changes, meaning) for meaning in ("worse", "better"))
         counts = f"Of {counted(len(summary.changes), 'figure')}, {len(worse)} are worse and {len(better)} better."
+        about = [Paragraph(counts), *map(Paragraph, at_equal_speed(summary.changes))]
         if not worse and not better:
-            return [Paragraph(counts)]
+            return about
         is_run = summary.kind == "run"
         columns: list[Column[Change]] = [
             Column("Change", lambda row: Cell(relative(row, row.change), "bad" if row.meaning == "worse" else None)),
@@ -36,7 +37,7 @@ class BaselineChanges(Section):
             Column("Baseline", lambda row: in_unit(row.baseline, row.unit)),
             Column("This run", lambda row: in_unit(row.observed, row.unit)),
         ]
-        return [Paragraph(counts), table(columns, [*worse, *better], top=True)]
+        return [*about, table(columns, [*worse, *better], top=True)]
 
     def values(self, report: Report) -> dict[str, Any] | None:
         if report.summary.duet:
@@ -49,6 +50,7 @@ class BaselineChanges(Section):
             "main": main.name if main else None,
             "worse": len(_with_meaning(changes, "worse")),
             "better": len(_with_meaning(changes, "better")),
+            "at_equal_speed": at_equal_speed(changes),
             "not_compared": not_compared(report.recording),
             "what": "Endpoint" if report.run else "Benchmark",
             "title": title,
@@ -68,6 +70,16 @@ def interval_of(row: Difference) -> str:
         return "–"
     low, high = row.interval
     return f"{relative(row, low)} … {'?' if high is None else relative(row, high)}"
+
+
+def at_equal_speed(rows: Sequence[Difference]) -> list[str]:
+    """For each phase, which figures are compared at equal machine speed, and how the machine itself differed."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.machine_slower is not None:
+            compared = f"{title(row.metric)} in {row.phase} is compared at equal machine speed"
+            found.setdefault(row.phase, f"{compared}{speed_change(row.machine_slower)}.")
+    return [*found.values()]
 
 
 def _with_meaning(rows: Sequence[Change], meaning: str) -> list[Change]:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.formatting import title
 from harness.record.comparison import ComparedFigure, ComparedRun, Comparison, Outcome
-from harness.report.blocks import WIDE, Block, Cell, Column, Headline, Items, Style, table
+from harness.report.blocks import WIDE, Block, Cell, Column, Headline, Items, Paragraph, Style, table
 from harness.report.contents import ComparisonSection
 from harness.report.formatting import counted, date_time, in_unit
-from harness.report.sections.baseline import interval_of, relative
+from harness.report.sections.baseline import at_equal_speed, interval_of, relative
 
 _STYLES: dict[Outcome, Style] = {"worse": "fail", "inconclusive": "inconclusive", "not worse": "pass", "better": "pass"}
 _ORDER: tuple[Outcome, ...] = ("worse", "inconclusive", "better", "not worse")
@@ -47,7 +47,7 @@ class ComparedFigures(ComparisonSection):
         for figure in decisive:
             if figure.settle is not None:
                 settle.setdefault(figure.settle.text, []).append(figure)
-        blocks: list[Block] = [table(_columns(summary), decisive)]
+        blocks: list[Block] = [table(_columns(summary), decisive), *map(Paragraph, at_equal_speed(summary.figures))]
         if settle:
             blocks.append(Items([Cell(f"{_places(of)}: {text}", "inconclusive") for text, of in settle.items()]))
         if changed:
@@ -62,6 +62,7 @@ class ComparedFigures(ComparisonSection):
             "phases": phases,
             "styles": _STYLES,
             "what": "Endpoint" if report.kind == "run" else "Benchmark",
+            "at_equal_speed": at_equal_speed(report.figures),
             "title": title,
             "relative": relative,
             "interval_of": interval_of,

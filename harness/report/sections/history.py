@@ -44,7 +44,7 @@ class Courses(HistorySection):
         columns: list[Column[Series]] = [
             Column("Phase", lambda series: series.phase, text=True),
             Column("Endpoint", lambda series: series.endpoint or "all endpoints", text=True),
-            Column("Figure", lambda series: title(series.metric), text=True),
+            Column("Figure", _named, text=True),
             Column("Over time", lambda series: sparkline(series.values[-_WIDEST:]), text=True),
             Column("Latest", lambda series: in_unit(series.values[-1], series.unit)),
             Column("Steps", lambda series: str(len(series.steps) or "")),
@@ -56,7 +56,7 @@ class Courses(HistorySection):
         known = {run.run_id: run for run in report.runs}
         for series in _shown(report):
             phases.setdefault(series.phase, []).append((series, _drawn(series, known)))
-        return {"phases": phases, "title": title, "amount": _amount}
+        return {"phases": phases, "named": _named, "amount": _amount}
 
 
 class Runs(HistorySection):
@@ -147,7 +147,11 @@ def _sentence(series: Series, step: Step) -> str:
     between = " and ".join(f"{run.run_id} ({run.commit or 'no commit'})" for run in (step.before, step.after))
     where = f"{series.phase}, {series.endpoint}" if series.endpoint else series.phase
     why = f"; accepted: {step.accepted.why}" if step.accepted else ""
-    return f"{title(series.metric)} in {where}: {_amount(series, step)}, {step.meaning}, between {between}{why}"
+    return f"{_named(series)} in {where}: {_amount(series, step)}, {step.meaning}, between {between}{why}"
+
+
+def _named(series: Series) -> str:
+    return f"{title(series.metric)} at equal machine speed" if series.at_equal_speed else title(series.metric)
 
 
 def _amount(series: Series, step: Step) -> str:
