@@ -9,7 +9,7 @@ Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thr
 ``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``others_percent`` (of those that
 are neither the target's nor the harness's), ``steal_percent`` (100 = all cores), ``pressure_percent`` (the time in
 which some process waited for a core) and ``cores``. Of :data:`REFERENCE_WORK` the CPU time of each of its tasks
-(``interpret_us`` …), which says how fast the machine was.
+(``serialise_us``, ``handle_us``), which says how fast the machine was.
 """
 
 from __future__ import annotations

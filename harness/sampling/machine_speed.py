@@ -14,7 +14,7 @@ from harness.sampling.reference_work import TASKS
 from harness.sampling.sampler import During, PeriodicSampler, Sampler, SamplerKind, SamplingContext
 
 _NAMES = [f"{task.__name__}_us" for task in TASKS]
-_TONES: tuple[Tone, ...] = ("blue", "orange", "green", "purple")
+_TONES: tuple[Tone, ...] = ("blue", "orange")
 _MOST_BYTES = 1 << 16
 
 
