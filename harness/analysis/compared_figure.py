@@ -152,6 +152,6 @@ class Figure:
             max(low, high),
             limit,
             self.evidence,
-            by_time=self.metric.needs in ("requests", "target"),
+            by_time=self.metric.needs in ("requests", "target", "traces"),
         )
         return found or message("compare-settle-margin", margin=self._amount(math.inf if worst is None else worst))

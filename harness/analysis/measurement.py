@@ -13,6 +13,7 @@ from harness.analysis.figures import goal_of
 from harness.analysis.generator import GeneratorState, lateness_of, without_lateness
 from harness.analysis.profiles import phase_profile
 from harness.analysis.samples import Sample, samples_of
+from harness.analysis.traced_figures import traced_figures
 from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
@@ -123,7 +124,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
             interval = intervals.interval_of(sample, metric)
             return interval if interval is None or own is None else without_lateness(interval, metric.statistic, own)
 
-        found = {}
+        found, traced = {}, traced_figures(run, record)
         for name, whole in samples_of(record, run.journal):
             sample = whole.only(~contamination.seconds) if clean else whole
             figures = _figures((metric.name, interval_of(sample, metric)) for metric in REQUEST_METRICS.values())
@@ -133,6 +134,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
                     (metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values()
                 )
                 figures |= _of_steps(record, run)
+            figures |= traced.get(name, {})
             found[name] = EndpointMeasurement(requests=int(sample.requests.sum()), seconds=sample.n, figures=figures)
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != ALL, -entry[1].requests, entry[0])))
 

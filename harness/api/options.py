@@ -59,6 +59,9 @@ class LoadOptions:
         metavar="[ADDR:]PORT",
         envvar="HARNESS_METRICS_PORT",
     )
+    otlp: str | None = _option(
+        None, "Trace requests: receive the target's OpenTelemetry spans at this address.", metavar="ADDR[:PORT]"
+    )
     allow_host: str | Sequence[str] = _option(
         (), "Allow load on this host, besides this machine.", metavar="NAME", multiple=True
     )

@@ -144,6 +144,7 @@ def plans_of(
             tags=tags,
             exclude_tags=exclude_tags,
             arguments=arguments,
+            otlp=options.otlp,
         )
         for target in targets
     ]

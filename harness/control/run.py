@@ -20,6 +20,7 @@ from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
 from harness.control.supervisor import EventNotifier, LoadStopper, MasterWatch, PhaseNotifier, RunSupervisor
+from harness.control.traces import receive_traces
 from harness.control.user_code import verify_target
 from harness.engine.fork_server import ForkServer
 from harness.messages import message
@@ -35,6 +36,7 @@ from harness.targets.capture_environment import capture_environment
 from harness.targets.machine import usable_cores
 from harness.targets.start import start_target
 from harness.targets.target import Target
+from harness.targets.tracing import Tracing
 
 if TYPE_CHECKING:
     from harness.gates.early_stop import EarlyStop
@@ -104,8 +106,9 @@ def _run_in(
     importing = Thread(target=_import_what_judges, daemon=True)
     importing.start()
     with (
+        receive_traces(plan, folder) as traces,
         LoadProcesses(fork_server, folder, plan, listen_address) as load,
-        _targets(plan, folder) as targets,
+        _targets(plan, folder, traces.tracing) as targets,
         Interrupts() as interrupts,
     ):
         observer.load_begins(public, folder, _described(plan, targets))
@@ -145,10 +148,11 @@ def _run_in(
             observer.notify(broke)
         if plan.scenario.has_verify:
             _verify(plan.scenario.locustfiles, folder, targets[-1], journal, interrupts, observer, fork_server)
+        traces.finish()
         for target in targets:
             target.stop()
+        warnings = [*traces.close(), *([] if broke is None else [broke])]
         observer.notify(message("run-judging"))
-        warnings = [] if broke is None else [broke]
         summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
 
@@ -162,7 +166,7 @@ def _early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop | None:
 
 
 @contextmanager
-def _targets(plan: RunPlan, folder: RunFolder) -> Iterator[list[Target]]:
+def _targets(plan: RunPlan, folder: RunFolder, tracing: Tracing | None) -> Iterator[list[Target]]:
     """The targets of the plan, ready for load."""
     with ExitStack() as started:
         yield [
@@ -174,6 +178,7 @@ def _targets(plan: RunPlan, folder: RunFolder) -> Iterator[list[Target]]:
                     agent=plan.sampling.memory is not None,
                     allowed_hosts=plan.allowed_hosts,
                     secret_names=plan.secret_names,
+                    tracing=tracing,
                 )
             )
             for variant in plan.targets

@@ -22,6 +22,7 @@ from harness.record.frames import Frame
 from harness.record.journal_entries import WorkerSecond
 from harness.record.second_accumulator import SecondAccumulator
 from harness.record.second_table import LIMITS, PHASE, SECOND, SecondTable
+from harness.record.traced_requests import TracedRequest
 
 PATIENCE_S = 5.0
 MERGED_ENDPOINTS = 1 << 16
@@ -41,6 +42,7 @@ _Text = Annotated[str, Field(max_length=1 << 16)]
 _MOST_ENDPOINTS = 1 << 11
 _MOST_FAILURES = 1 << 18
 _MOST_SAMPLES = 1 << 16
+_MOST_TRACED = 1 << 16
 _NewEndpoint = tuple[_Count, _Word, _Word]
 """Its number, method and name."""
 _Failures = tuple[_Count, _Phase, _Second, _Word, _Word, _Count]
@@ -133,6 +135,9 @@ class Merger:
         for endpoint, phase, at_s, failure, detail in report.samples:
             fields = {"endpoint": local[endpoint], "phase": phase, "at_s": at_s, "failure": failure, "detail": detail}
             frames.append({"kind": "sample", **fields})
+        if report.traced:
+            traced = [request._replace(endpoint=local[request.endpoint]) for request in report.traced]
+            frames.append({"kind": "traced", "requests": traced})
         self._note(worker, report.second)
         return frames
 
@@ -218,6 +223,7 @@ class WorkerReport(BaseModel):
     endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
     failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
     samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
+    traced: Annotated[list[TracedRequest], Field(max_length=_MOST_TRACED)] = []
     requests: SecondTable
     lateness: SecondTable
 
@@ -244,6 +250,7 @@ class WorkerReport(BaseModel):
         if len(known) > _MOST_ENDPOINTS:
             raise ValueError(f"a worker names at most {_MOST_ENDPOINTS:,} endpoints")
         referenced = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
+        referenced.update(request.endpoint for request in self.traced)
         referenced.update(self.requests.endpoint.tolist())
         if not referenced <= known:
             raise ValueError("an endpoint has not been named")

@@ -25,6 +25,7 @@ from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
 from harness.record.second_accumulator import SecondAccumulator, packed
 from harness.record.second_table import SecondTable
+from harness.record.traced_requests import trace_of
 
 SAMPLES_PER_FAILURE = 3
 ENDPOINTS = 1000
@@ -35,6 +36,8 @@ _FOLD_AT = 5 * 1024
 """Numbers to aggregate at a time, five a request."""
 _FLAGS, _FAILED = 2, 1
 _MAX_BYTES = 1 << 40
+TRACED = 20_000
+"""The most traced requests that wait for a report, which is due each second."""
 
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
@@ -77,6 +80,10 @@ class Recorder:
         self._failure_kinds = FailureKinds()
         self._sampled: dict[tuple[int, str], int] = {}
         self._samples: list[Wire] = []
+        self.keeps_traced = False
+        """Whether to keep each request whose context has the ``traceparent`` that it was sent with."""
+        self._traced: list[tuple[bytes, int, float, float, float, bool]] = []
+        """Trace id, endpoint, when due, sent and ended, and whether it failed."""
 
     def begin(self, began_s: float) -> None:
         """The run's second 0 is at ``began_s`` of this machine's monotonic clock (``time.perf_counter``)."""
@@ -125,6 +132,8 @@ class Recorder:
         entry = (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
         noted = self._noted
         noted += entry
+        if self.keeps_traced and type(context) is dict and (trace := trace_of(context.get("traceparent"))):
+            self._note_traced(trace, entry)
         if len(noted) >= _FOLD_AT:
             self._fold()
 
@@ -175,6 +184,26 @@ class Recorder:
             spawned_by = getattr(current, "spawning_greenlet", None)
             current = spawned_by() if spawned_by else None
         return start_perf_s
+
+    def _note_traced(self, trace: bytes, entry: tuple[int, float, float, float, int]) -> None:
+        code, due_perf_s, start_perf_s, end_perf_s, _ = entry
+        if len(self._traced) < TRACED and not math.isnan(start_perf_s):
+            self._traced.append((trace, code // _FLAGS, due_perf_s, start_perf_s, end_perf_s, code % _FLAGS == _FAILED))
+
+    def take_traced(self) -> list[Wire]:
+        """Return and forget the traced requests: :class:`TracedRequest`, with endpoints as numbered here.
+
+        Call it before :meth:`take`, which names their endpoints.
+        """
+        traced, self._traced = self._traced, []
+        due_s = np.array([entry[2] for entry in traced], dtype=np.float64) - self._began
+        phases, _, _ = self._track.at(due_s)
+        return [
+            [trace, endpoint, phase, max(at_s, 0.0), *_wire_times(due_perf_s, start_perf_s, end_perf_s), failed]
+            for (trace, endpoint, due_perf_s, start_perf_s, end_perf_s, failed), phase, at_s in zip(
+                traced, phases.tolist(), due_s.tolist(), strict=True
+            )
+        ]
 
     def _endpoint(self, method: str, name: str) -> int:
         """The number for a new endpoint, as in ``_endpoints``."""
@@ -255,6 +284,12 @@ class Recorder:
         self._failures = {}
         samples, self._samples = self._samples, []
         return requests.to_wire(), endpoints, failures, samples
+
+
+def _wire_times(due_s: float, start_s: float, end_s: float) -> tuple[int, int]:
+    """Response and service time in µs, as :meth:`Recorder._fold` has them."""
+    service_us = max(round(1e6 * (end_s - start_s)), 0)
+    return max(round(1e6 * (end_s - due_s)), service_us), service_us
 
 
 def _times(response_time: Any, start_time: Any, now_s: float) -> tuple[float, float]:

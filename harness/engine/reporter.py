@@ -81,6 +81,7 @@ class Reporter:
 
     def _report(self, before_second: int | None) -> None:
         """Report what ended before that second (None: everything) and was not reported yet."""
+        traced = self._recorder.take_traced()
         requests, endpoints, failures, samples = self._recorder.take(before_second)
         cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
@@ -106,6 +107,7 @@ class Reporter:
             "requests": requests,
             "failures": failures,
             "samples": samples,
+            "traced": traced,
         }
         self._runner.send_message(messages.SECOND, report)
         self._lag_s = 0.0

@@ -30,6 +30,7 @@ from harness.engine.clones import end_clone
 from harness.engine.failure_details import describe_failure, encodable
 from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.host_guard import Guard, install_guard
+from harness.engine.http.tracing import RequestSampler
 from harness.engine.last_words import LastWords
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.environment import create_runner, make_environment
@@ -84,7 +85,9 @@ class LoadWorker:
         index: int,
         guarding: Guard,
         modules: Sequence[ModuleType],
+        traces: Sequence[float] | None = None,
     ) -> None:
+        """``traces``: which share of the requests is traced in each phase; None: traces are off."""
         self._environment = environment
         self._runner = runner
         self._index = index
@@ -93,9 +96,14 @@ class LoadWorker:
         self._clock_reported_s = time.perf_counter()
         self.exit_code = 0
         self._track = PhaseTrack()
+        self._traces = traces
+        self._request_sampler = RequestSampler()
         starts: IntendedStarts = {}
         self._errors = ErrorCounts()
         self._recorder = Recorder(self._track, starts, self._errors.add)
+        if traces is not None:
+            self._recorder.keeps_traced = True
+            environment.harness_request_sampler = self._request_sampler  # type: ignore[attr-defined]  # as below
         lateness = LatenessRecorder(self._track)
         self._scheduler = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
         self._partition = ArrivalPartition(iter(()), 0, 1)
@@ -165,6 +173,9 @@ class LoadWorker:
         if data["from_s"] == data["at_s"]:
             self._pause(data["at_s"], durations, data["turns"])
         self._track.begin(data["phase"], data["at_s"], durations, is_open=data["open"], first=data["first"])
+        if self._traces is not None:
+            ahead_s = max(0.0, data["at_s"] - self._recorder.now_s())
+            gevent.spawn_later(ahead_s, self._request_sampler.change, self._traces[data["phase"]])
         if not data["open"] and segments and not any(segment.start or segment.end for segment in segments):
             # A pause: users wait as if for arrivals, and start nothing until they are stopped. (A shape's phase has no
             # segments.)
@@ -290,7 +301,9 @@ def main(given: Namespace) -> None:
     runner.keeps_host = is_duet
     if not reads_stats(scenario):
         drop_stats(environment)
-    worker = LoadWorker(environment, runner, given.index, guarding, scenario.modules)
+    traces = plan.sampling.traces
+    shares = None if traces is None else [traces.share_in(phase.kind) for phase in plan.phases]
+    worker = LoadWorker(environment, runner, given.index, guarding, scenario.modules, shares)
     try:
         fire_init(environment)
         end_clone()

@@ -20,6 +20,8 @@ from harness.analysis.generator import (
 from harness.analysis.leaks import leaks_of
 from harness.analysis.measurement import figures_of
 from harness.analysis.samples import seconds_in
+from harness.analysis.statements import statements_of
+from harness.analysis.traces import trace_notes
 from harness.errors import HarnessError
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
@@ -65,6 +67,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             candidates=attribution.candidates,
             profile_notes=[*map(Notice.of, attribution.notes)],
             failures=failure_kinds(run.journal),
+            statements=[entry for record in run.phases for entry in statements_of(run, record)],
             baseline=BaselineRef.of(run.baseline),
             changes=duet_changes(run) if run.plan.is_duet else changes_of(run),
             duet=duet_of(run) if run.plan.is_duet else None,
@@ -122,6 +125,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         for event in run.journal.events
         if event.kind != "limit broke"
     ]
+    found += trace_notes(run)
     found += run.profiles.notes
     found += [
         message("profile-missing", path=profile.path)

@@ -11,6 +11,7 @@ from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.analysis.run_sets import SURE
+from harness.analysis.traces import phase_traces
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.live import failed_beyond_recovery
@@ -93,6 +94,12 @@ def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Messag
         return message("gate-no-requests", phase=phase)
     if needs == "steps":
         return message("gate-no-capacity", phase=phase, metric=metric)
+    if needs == "traces":
+        if run.plan.sampling.traces is None:
+            return message("gate-traces-off", metric=metric, option=Option("otlp"))
+        if phase_traces(run, record):
+            return message("gate-not-recorded", metric=metric)
+        return message("gate-not-traced", metric=metric, phase=phase)
     target = run.plan.target
     if target.kind == "attached" and target.pid is None:
         if target.url and not is_loopback(target.url):

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.metrics import benchmarks, requests, steps, target
+from harness.metrics import benchmarks, requests, steps, target, traces
 from harness.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
     from harness.metrics.rounds import RoundTimes
     from harness.metrics.target_usage import TargetUsage
+    from harness.metrics.traces import TracedWork
 
 _Data = TypeVar("_Data")
 
@@ -29,10 +30,13 @@ REQUEST_METRICS: Mapping[str, Metric[Aggregate]] = _by_name(requests.TIMES, requ
 TARGET_METRICS: Mapping[str, Metric[TargetUsage]] = _by_name(target.METRICS)
 """What it measures of the target's processes, in a phase."""
 
+TRACE_METRICS: Mapping[str, Metric[TracedWork]] = _by_name(traces.METRICS)
+"""What it measures inside the requests that were traced, in a phase and of an endpoint."""
+
 STEP_METRICS: Mapping[str, Metric[float]] = _by_name(steps.METRICS.values())
 """What it finds by the steps of a stress or search phase."""
 
-RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS, **STEP_METRICS}
+RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS, **TRACE_METRICS, **STEP_METRICS}
 """All that a gate on a run may use."""
 
 BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(benchmarks.METRICS)

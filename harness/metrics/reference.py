@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.metrics import BENCH_METRICS, REQUEST_METRICS, STEP_METRICS, TARGET_METRICS
+from harness.metrics import BENCH_METRICS, REQUEST_METRICS, STEP_METRICS, TARGET_METRICS, TRACE_METRICS
 from harness.metrics.metric import Metric
 
 _PAGE = """\
@@ -25,6 +25,11 @@ know the target's process: the harness started it, or you gave its `--pid`.
 
 {target}
 
+These metrics are about what a request does inside the target, for all endpoints together or for one. They need
+[traces](traces.md).
+
+{traces}
+
 These metrics are about the steps of a stress or search phase. A gate that names no phase reads each of these phases.
 
 {steps}
@@ -42,6 +47,7 @@ def page() -> str:
     return _PAGE.format(
         requests="\n".join(_table(REQUEST_METRICS)),
         target="\n".join(_table(TARGET_METRICS)),
+        traces="\n".join(_table(TRACE_METRICS)),
         steps="\n".join(_table(STEP_METRICS)),
         benchmarks="\n".join(_table(BENCH_METRICS)),
     )

@@ -13,7 +13,7 @@ import random
 from harness.messages import Message, Option, message
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import reads
-from harness.plan.model import EVERY, Gate, Phase, RunPlan, Sampling, Segment, Variant
+from harness.plan.model import EVERY, Gate, Phase, RunPlan, Segment, Variant
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.problems import Problems
 
@@ -79,7 +79,7 @@ def duet_plan(
             "gates": tuple(gates),
             "stop_early": first.stop_early or stop_early,
             "workers": len(pair) * starts * first.workers,
-            "sampling": Sampling(cpu=first.sampling.cpu, memory=None),
+            "sampling": first.sampling.model_copy(update={"memory": None}),
         }
     )
 

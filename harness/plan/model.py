@@ -104,11 +104,33 @@ class MemorySampling(Frozen):
     duration_s: float = 10.0
 
 
+TRACED_SHARE = 0.05
+"""Of the requests in measured phases: what recording spans costs the target then is under 2 % of its throughput."""
+
+
+class TraceSampling(Frozen):
+    """Some requests ask the target for its spans. In the ``diagnose`` phase, all do."""
+
+    share: float = TRACED_SHARE
+    """Of the requests in all other phases (0…1)."""
+    instrument: bool = True
+    """Whether a Python target is started under ``opentelemetry-instrument``."""
+    listen: str | None = None
+    """Where spans are received (``--otlp``); None: on loopback."""
+    url: Annotated[str | None, Redacted(redacted)] = None
+    """Where people find a trace: ``https://tracing.example/trace/{trace_id}``."""
+
+    def share_in(self, kind: str) -> float:
+        """Which share of the requests of a phase of this kind asks for spans."""
+        return 1.0 if kind == MEMORY_PASS else self.share
+
+
 class Sampling(Frozen):
     """What is sampled; None switches one off."""
 
     cpu: CpuSampling | None = CpuSampling()
     memory: MemorySampling | None = MemorySampling()
+    traces: TraceSampling | None = None
 
 
 class UserClass(Frozen):

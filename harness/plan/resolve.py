@@ -31,6 +31,7 @@ from harness.plan.model import (
     Sampling,
     Scenario,
     Target,
+    TraceSampling,
     Variant,
 )
 from harness.plan.overrides import Override, apply_override, as_text
@@ -65,6 +66,7 @@ def resolve(
     tags: Sequence[str] = (),
     exclude_tags: Sequence[str] = (),
     arguments: Sequence[str] = (),
+    otlp: str | None = None,
 ) -> RunPlan:
     """The plan of a run, checked.
 
@@ -136,6 +138,7 @@ def resolve(
         sampling=Sampling(
             cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
+            traces=_traces(settings.target, otlp),
         ),
         targets=(Variant(target=chosen),),
         allowed_hosts=allowed.all(),
@@ -151,6 +154,13 @@ def resolve(
         overrides=tuple(map(as_text, overrides)),
     )
     return require_utf8(plan)
+
+
+def _traces(table: TargetTable, listen: str | None) -> TraceSampling | None:
+    """Spans are received if the user asks for traces, or says where to receive them."""
+    if not table.traces and listen is None:
+        return None
+    return TraceSampling(instrument=table.traces, listen=listen, url=table.trace_url)
 
 
 def _check_rate_limits(

@@ -55,6 +55,12 @@ def _environment_value(value: object) -> str:
     return str(value)
 
 
+def _trace_url(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")) or "{trace_id}" not in value:
+        raise InvalidValue("trace-url-invalid", value=value)
+    return value
+
+
 def _secret_name(value: object) -> str:
     if not isinstance(value, str) or len(value.strip()) < 2:
         raise InvalidValue("secret-name-invalid", value=value)
@@ -75,7 +81,7 @@ class GateTable(_Table):
 
     @model_validator(mode="after")
     def _endpoint_has_metric(self) -> Self:
-        if self.endpoint is not None and self.require.measures.needs != "requests":
+        if self.endpoint is not None and self.require.measures.needs not in ("requests", "traces"):
             raise InvalidValue("gate-endpoint-of-target", key="endpoint", metric=self.require.metric)
         return self
 
@@ -104,6 +110,7 @@ class TargetTable(_Table):
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "cmd": "command", "host": "url", "env": "environment", "health": "ready", "timeout": "ready_timeout",
+        "trace": "traces", "tracing": "traces", "otel": "traces",
     }  # fmt: skip
 
     command: StrictStr | None = None
@@ -111,6 +118,10 @@ class TargetTable(_Table):
     ready_timeout: Duration = 60.0
     environment: dict[str, Annotated[str, BeforeValidator(_environment_value)]] = {}
     url: StrictStr | None = None
+    traces: StrictBool = False
+    """Whether requests are traced; a Python target is then started under ``opentelemetry-instrument``."""
+    trace_url: Annotated[str, BeforeValidator(_trace_url)] | None = None
+    """Where people find a trace, with ``{trace_id}`` in it."""
 
 
 class GuardRails(_Table):

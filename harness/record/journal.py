@@ -15,6 +15,8 @@ second      ``second, users, workers, series, lateness``: all requests that *end
             (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
 failure     ``endpoint, phase, second, failure, count, code``: failures of one kind in one second
 sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
+traced      ``requests``: those that ended lately and were sent with a ``traceparent``
+            (:class:`harness.record.traced_requests.TracedRequest`)
 event       ``at_s, what, message, count, code, params``: see :class:`harness.record.journal_entries.Event`
 end         ``at_s, reason``: last frame; one without it was killed
 ==========  =========================================================================================================
@@ -46,6 +48,7 @@ from harness.record.journal_entries import (
     PhaseBegin,
     PhaseEnd,
     PhaseSpan,
+    RequestsTraced,
     Second,
     SecondRecorded,
     SegmentBegin,
@@ -53,6 +56,7 @@ from harness.record.journal_entries import (
     WorkerJoined,
 )
 from harness.record.second_table import SecondTable
+from harness.record.traced_requests import TracedRequest
 
 SCHEMA = 2
 
@@ -74,6 +78,7 @@ class Journal:
     """The seconds as they were written, for those that follow a run: a late worker's part of a second is an entry."""
     failures: list[FailureCount] = field(default_factory=list)
     samples: list[FailureSample] = field(default_factory=list)
+    traced: list[TracedRequest] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     end_s: float | None = None
     end_reason: EndReason | None = None
@@ -115,6 +120,9 @@ class Journal:
             case FailureSample():
                 self._know([entry.endpoint])
                 self.samples.append(entry)
+            case RequestsTraced():
+                self._know([request.endpoint for request in entry.requests])
+                self.traced += entry.requests
             case EventRecorded():
                 self.events.append(Event.from_frame(frame))
             case End():

@@ -16,6 +16,7 @@ from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond, Lateness
 from harness.record.frames import STRICT, Epoch, Figure
 from harness.record.second_table import SecondTable
+from harness.record.traced_requests import TracedRequest
 
 EndReason = Literal["done", "interrupted", "gate failed", "decided", "target lost", "workers lost", "scenario", "error"]
 PhaseEndReason = Literal["done", "limit broke", "cut short"]
@@ -207,6 +208,13 @@ class FailureSample:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class RequestsTraced:
+    """Requests that ended lately and that the target was asked to record spans for."""
+
+    requests: list[TracedRequest]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class ClockReading:
     """How far a load worker's run clock differed from the master's, and the error bound of that reading, both in ms."""
 
@@ -270,6 +278,7 @@ ENTRIES: dict[str, type] = {
     "phase_end": PhaseEnd,
     "failure": FailureCount,
     "sample": FailureSample,
+    "traced": RequestsTraced,
     "event": EventRecorded,
     "end": End,
 }

@@ -59,6 +59,7 @@ class RunFolder:
         self.benchmark_memory = path / "memory.json"
         self.history = path / "history.json"
         self.resources = path / "resources"
+        self.spans = path / "spans"
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.messages import Message
+from harness.record.endpoint_statements import EndpointStatements
 from harness.record.explanation import Explanation
 from harness.record.findings import Leak
 from harness.record.measurement import Baseline, Interval
@@ -443,6 +444,8 @@ class Summary(_Part):
     explanations: list[Explanation] = []
     """Why gates failed and figures got worse, one for each place (phase and endpoint) and kind of figure."""
     failures: list[FailureKind] = []
+    statements: list[EndpointStatements] = []
+    """What traced requests did inside the target; each phase in order, its endpoints by the time spent on them."""
     baseline: BaselineRef | None = None
     changes: list[Change] = []
     """Of all figures that the baseline has, too; each measured phase in order. In a duet, from build A to build B."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-_AGENT = Path(__file__).parent / "agent"
+AGENT_FOLDER = str(Path(__file__).parent / "agent")
 _TIMEOUT_S = 30.0
 
 
@@ -56,7 +56,7 @@ def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:
     """The variables that put the agent into every Python process started with them; ``folder`` takes the sockets."""
     return {
         "HARNESS_AGENT_FOLDER": str(folder),
-        "PYTHONPATH": os.pathsep.join([str(_AGENT), *([pythonpath] if pythonpath else [])]),
+        "PYTHONPATH": os.pathsep.join([AGENT_FOLDER, *([pythonpath] if pythonpath else [])]),
     }
 
 

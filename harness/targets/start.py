@@ -21,6 +21,7 @@ from harness.targets import health
 from harness.targets.agent_client import Agent, agent_environment, agents_in
 from harness.targets.supervised_process import SupervisedProcess
 from harness.targets.target import RUNNING, Attached, Target
+from harness.targets.tracing import Tracing, instrumented, otel_environment
 
 _ATTEMPTS = 3
 """Ports to try in turn if another process takes the free one before the target does."""
@@ -42,11 +43,13 @@ def start_target(
     agent: bool = True,
     allowed_hosts: Sequence[model.AllowedHost] = (),
     secret_names: Sequence[str] = (),
+    tracing: Tracing | None = None,
 ) -> Target:
     """Start the target, or find it; returns when it is ready for load.
 
     ``agent`` puts the memory agent into the Python processes of a managed target. Their output goes to the folder's
     log of the target's ``variant``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
+    With ``tracing``, a managed target sends its spans to the harness.
 
     Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
@@ -62,7 +65,7 @@ def start_target(
     for _ in range(_ATTEMPTS):
         port = health.free_port()
         log_starts = log.stat().st_size if log.exists() else 0
-        target = _spawn(plan, words, port, log, agent=agent, secret_names=secret_names)
+        target = _spawn(plan, words, port, log, agent=agent, secret_names=secret_names, tracing=tracing)
         try:
             seen = health.wait_until_ready(port, plan.ready_path, plan.ready_timeout_s, target.is_alive)
             if seen is None and target.is_alive():
@@ -134,11 +137,19 @@ def _split(command: str) -> list[str]:
 
 
 def _spawn(
-    plan: model.CommandTarget, words: list[str], port: int, log: Path, *, agent: bool, secret_names: Sequence[str]
+    plan: model.CommandTarget,
+    words: list[str],
+    port: int,
+    log: Path,
+    *,
+    agent: bool,
+    secret_names: Sequence[str],
+    tracing: Tracing | None,
 ) -> Managed:
     # Replaced, not formatted: a command may hold other braces (JSON).
     filled = [word.replace("{port}", str(port)) for word in words]
-    settings = os.environ | {"PORT": str(port)} | plan.environment
+    given = os.environ | {"PORT": str(port)} | plan.environment
+    settings = given if tracing is None else otel_environment(tracing, _service(plan), given) | plan.environment
     if plan.folder is not None:
         settings["PWD"] = plan.folder
     agent_folder = None
@@ -146,10 +157,16 @@ def _spawn(
         long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
         agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
         settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
+    if tracing is not None:
+        filled = instrumented(filled, settings, tracing)
     process = SupervisedProcess(
         filled, settings, log, folder=plan.folder, remove=agent_folder, secret_names=secret_names
     )
     return Managed(plan, port, process, agent_folder)
+
+
+def _service(plan: model.CommandTarget) -> str:
+    return "shop" if plan.command == _SHOP else Path(_split(plan.command)[0]).name
 
 
 def _not_ready(

@@ -39,6 +39,8 @@ class PreparedRequest:
     params: Any = None
     """Query parameters that were passed apart from the URL."""
     cookie: str = ""
+    traceparent: str = ""
+    """See :mod:`harness.engine.http.tracing`; empty for most requests."""
     encoded: bytes | None = None
     """The whole request, if it is encoded once for all times that it is sent. Nothing must change afterwards."""
     is_simple: bool = False
@@ -46,8 +48,15 @@ class PreparedRequest:
 
     def with_cookie(self, cookie: str) -> PreparedRequest:
         """A copy with a ``Cookie`` header."""
+        return self._with(cookie, self.traceparent)
+
+    def with_traceparent(self, traceparent: str) -> PreparedRequest:
+        """A copy with a ``traceparent`` header."""
+        return self._with(self.cookie, traceparent)
+
+    def _with(self, cookie: str, traceparent: str) -> PreparedRequest:
         return PreparedRequest(
-            self.method, self.url, self.origin, self.target, self.headers, self.body, self.params, cookie
+            self.method, self.url, self.origin, self.target, self.headers, self.body, self.params, cookie, traceparent
         )
 
     def encode(self, target: str) -> bytes:
@@ -59,6 +68,8 @@ class PreparedRequest:
         text = f"{self.method} {target}{headers.text}"
         if self.cookie:
             text += f"Cookie: {self.cookie}\r\n"
+        if self.traceparent:
+            text += f"traceparent: {self.traceparent}\r\n"
         if headers.chunked:
             return (text + "\r\n").encode("latin-1")
         if body.chunks is not None:
@@ -97,4 +108,6 @@ class PreparedRequest:
             headers["content-length"] = str(len(self.body.data))
         if self.cookie:
             headers["Cookie"] = self.cookie
+        if self.traceparent:
+            headers["traceparent"] = self.traceparent
         return Request(self.url, method=self.method, headers=headers, payload=self.body.payload, params=self.params)

@@ -52,4 +52,7 @@ def build_redirect_request(
         dropped += _ORIGIN_HEADERS
     for name in dropped:
         fields.discard(name)
-    return PreparedRequest(method, str(url), origin, target, RequestHeaders(origin, fields), body)
+    traceparent = request.traceparent if origin == first_origin else ""
+    return PreparedRequest(
+        method, str(url), origin, target, RequestHeaders(origin, fields), body, traceparent=traceparent
+    )

@@ -79,6 +79,7 @@ class HttpSession(RequestBuilder):
         super().__init__(base_url, default_headers, pool)
         self._transport = Transport(pool)
         self._environment = getattr(user, "environment", None)
+        self._request_sampler = getattr(self._environment, "harness_request_sampler", None)
 
     @property
     def cookiejar(self) -> CachingCookieJar:  # type: ignore[override]  # created when it is needed
@@ -163,6 +164,11 @@ class HttpSession(RequestBuilder):
             prepared = self._build(verb, url, params, headers, auth, encode_body(data, json, files))
             origin_pool = self._pool.origin_pool(prepared.origin)
         full_url = prepared.url
+        if self._request_sampler is not None:
+            traceparent = self._request_sampler.pick()
+            if traceparent is not None and "traceparent" not in prepared.headers.fields:
+                prepared = prepared.with_traceparent(traceparent)
+                context["traceparent"] = traceparent
         response_class = ResponseContextManager if catch_response else PendingResponse if stream else Response
         settings = self._pool.settings
         if timeout is not _AS_CONFIGURED:

@@ -9,12 +9,14 @@ from harness.recording.streams.profiles import PROFILES
 from harness.recording.streams.requests import REQUESTS
 from harness.recording.streams.resources import RESOURCES
 from harness.recording.streams.rounds import ROUNDS
+from harness.recording.streams.spans import SPANS
 
 STREAMS: tuple[Stream[Any], ...] = (
     REQUESTS,
     RESOURCES,
     PROFILES,
     ROUNDS,
+    SPANS,
 )
 
-__all__ = ["PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "STREAMS"]
+__all__ = ["PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STREAMS"]

@@ -16,6 +16,7 @@ from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
 from harness.report.sections.history import Courses, Runs, Steps
 from harness.report.sections.phases import Phases
+from harness.report.sections.requests import Requests
 from harness.report.sections.scalability import Scalability
 from harness.report.sections.suspects import Suspects
 from harness.report.sections.timeline import ResponseTimes, Timeline
@@ -36,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     ResponseTimes(),
     Endpoints(),
     Errors(),
+    Requests(),
     Flames(),
     BaselineChanges(),
     Warnings(),

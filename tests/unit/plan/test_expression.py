@@ -171,7 +171,7 @@ def test_a_throughput_can_be_a_limit_from_either_side() -> None:
 )
 def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, value: int, space: str) -> None:
     units = {"error_rate": "%", "throughput": "/s", "rss_max": "B", "rss_growth": "B/min", "capacity": "/s"}
-    units |= {"capacity_users": ""}
+    units |= {"capacity_users": "", "queries_per_request": ""}
     unit = units.get(metric, "ms")
     read = parse_requirement(f"{metric}{space}{comparator}{space}{value}{space}{unit}")
     assert (read.metric, read.comparator, read.value, read.unit) == (metric, comparator, value, unit)
