@@ -19,6 +19,7 @@ from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.journal_entries import FailureCount
+from harness.record.plain_text import natural
 from harness.record.second_table import BYTES, REQUESTS
 from harness.record.summary import (
     EndpointFigures,
@@ -106,7 +107,7 @@ def _endpoints(record: PhaseRecord, journal: Journal) -> list[EndpointFigures]:
         )
         for number, parts in groups.items()
     ]
-    return sorted(figures, key=lambda entry: (-entry.requests, entry.method, entry.name))
+    return sorted(figures, key=lambda entry: (-entry.requests, entry.method, natural(entry.name)))
 
 
 def _steps(record: PhaseRecord, steps: Sequence[Step]) -> list[StepFigures]:

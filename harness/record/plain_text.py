@@ -9,6 +9,7 @@ _COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 """Controls a terminal, changes the direction of text, breaks a line where few expect it, or is no character."""
+_DIGITS = re.compile(r"(\d+)", re.ASCII)
 
 
 def plain(text: str) -> str:
@@ -42,3 +43,9 @@ def no_commands(text: str) -> str:
     GitHub: ``::error::``, ``##[error]``; Azure: ``##vso[…]``; TeamCity: ``##teamcity[…]``.
     """
     return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key to sort names by as people do: ``ep2`` before ``ep10``."""
+    parts = _DIGITS.split(text)
+    return [(len(part.lstrip("0")) if place % 2 else 0, part) for place, part in enumerate(parts)]

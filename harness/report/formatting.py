@@ -12,6 +12,8 @@ from harness.metrics import formatting
 NONE = "–"
 _SPACE = "\u00a0"
 _AS_FACTOR = 10.0
+_DECIMALS = 4
+"""Of a change's share: nothing is measured to less than 0.01 %."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -68,6 +70,7 @@ def change(share: float | None) -> str:
         return NONE
     if share >= _AS_FACTOR:
         return f"×{number(1 + share)}"
+    share = round(share, _DECIMALS)
     return f"{_sign(share)}{percent(abs(share))}"
 
 
@@ -75,6 +78,7 @@ def points(share: float | None) -> str:
     """A difference of two shares in percentage points, with its sign."""
     if share is None or share != share:
         return NONE
+    share = round(share, _DECIMALS)
     return f"{_sign(share)}{number(abs(share) * 100, 2)}{_SPACE}pp"
 
 

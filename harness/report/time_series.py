@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from harness.record.histogram import Ints
 from harness.record.journal import Journal
-from harness.record.plain_text import plain
+from harness.record.plain_text import natural, plain
 from harness.record.resources import Line, LineChart, Reading
+from harness.record.second_table import IS_OPEN, RESPONSE, SERVICE, SUMS_US
 from harness.sampling.registry import SAMPLERS
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +29,7 @@ _USERS = LineChart(
     "Users",
     (
         Line("generator", "users", "users", "green", filled=True),
+        Line("generator", "in_flight", "requests in flight", "blue"),
         Line("generator", "waiting", "arrivals waiting for a user", "red"),
     ),
     empty="No user ran.",
@@ -51,9 +53,9 @@ def busiest_endpoints(journal: Journal) -> list[int]:
     requests = np.zeros(max(journal.endpoints, default=0) + 1, dtype=np.int64)
     for second in journal.seconds:
         np.add.at(requests, second.table.endpoint, second.table.requests)
-    ids = np.argsort(-requests, kind="stable")[:MOST_ENDPOINTS]
-    busiest: list[int] = ids[requests[ids] > 0].tolist()
-    return busiest
+    used = [endpoint for endpoint in journal.endpoints if requests[endpoint]]
+    used.sort(key=lambda endpoint: (-requests[endpoint], natural(str(journal.endpoints[endpoint]))))
+    return used[:MOST_ENDPOINTS]
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:
@@ -101,13 +103,19 @@ def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis) -> 
 def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
     """The load generator's figures by point; None if no second was recorded.
 
-    They are the users, arrivals waiting for a user, CPU of the busiest worker (per cent of one core) and the longest
-    lag of an event loop (ms).
+    They are the users, requests in flight, arrivals waiting for a user, CPU of the busiest worker (per cent of one
+    core) and the longest lag of an event loop (ms). The open model keeps users that are idle: it has none here.
     """
-    rows = {name: np.full(axis.points, np.nan) for name in ("users", "waiting", "worker_cpu", "lag_ms")}
+    rows = {name: np.full(axis.points, np.nan) for name in ("users", "in_flight", "waiting", "worker_cpu", "lag_ms")}
+    is_open = False
     for second in journal.seconds:
         point = second.second // axis.step_s
-        values = {"users": float(second.users)}
+        figures = second.table.rows
+        if len(figures):
+            is_open = bool(figures[:, IS_OPEN].any())
+        # Little's law: those that ended in a second took so many seconds together.
+        busy_us = figures[:, SUMS_US + (SERVICE if is_open else RESPONSE)].sum()
+        values = {"in_flight": float(busy_us) / 1e6} | ({} if is_open else {"users": float(second.users)})
         if second.workers:
             values["waiting"] = float(sum(worker.waiting for worker in second.workers))
             values["worker_cpu"] = 100 * max(worker.cpu for worker in second.workers)

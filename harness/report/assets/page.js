@@ -69,7 +69,7 @@ const page = {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.ariaSort = descending ? "descending" : "ascending";
       const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-      const compare = byNumber ? (a, b) => value(a) - value(b) : (a, b) => value(a).localeCompare(value(b));
+      const compare = byNumber ? (a, b) => value(a) - value(b) : (a, b) => value(a).localeCompare(value(b), "en", { numeric: true });
       for (const body of table.tBodies) {
         const rows = [...body.rows].filter((row) => !row.classList.contains("all"));
         rows.sort((a, b) => (descending ? -1 : 1) * compare(a, b));
@@ -85,6 +85,19 @@ const page = {
         sort(head);
       });
     }
+  }
+
+  // A long table shows its first rows, and how many there are.
+  for (const box of document.querySelectorAll(".scroll.tall")) {
+    const more = Object.assign(document.createElement("button"), { type: "button", className: "more" });
+    box.after(more);
+
+    const shown = () => [...box.querySelectorAll("tbody:not([hidden]) tr:not(.all, [hidden])")].length;
+    more.addEventListener("click", () => { box.classList.remove("tall"); more.remove(); });
+    new ResizeObserver(() => {
+      more.hidden = box.scrollHeight <= box.clientHeight + 1;
+      more.textContent = `Show all ${shown()} rows`;
+    }).observe(box.firstElementChild);
   }
 
   const endpointPhase = document.getElementById("endpoint-phase");

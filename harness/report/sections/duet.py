@@ -34,7 +34,7 @@ class Span:
 
 class Builds(Section):
     id = "builds"
-    title = "Build B compared with build A"
+    title = "B against A"
     template = "duet.html"
     brief = True
 

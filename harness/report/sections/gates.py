@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.messages import message
 from harness.record.summary import GateResult, GateStatus, Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Report, Section
@@ -50,7 +51,18 @@ class Gates(Section):
             "with_phases": report.run is not None,
             "with_baseline": any(gate.baseline is not None for gate in gates),
             "planned": bool(report.recording.plan.gates),
+            "why": lambda gate: _why(gate, report.summary),
         }
+
+
+def _why(gate: GateResult, summary: Summary) -> str:
+    """The reason as the page gives it: not where the row's own figures say it, nor what the page warns of above."""
+    if gate.status == "pass" and gate.observed is not None:
+        return ""
+    warned = {(notice.code, notice.params.get("phase")) for notice in summary.notices}
+    if gate.code == "gate-contaminated" and ("phase-too-contaminated", gate.phase) in warned:
+        return str(message("gate-contaminated-as-warned"))
+    return gate.reason
 
 
 def _worst_first(gates: Sequence[GateResult]) -> list[GateResult]:

@@ -93,15 +93,14 @@ def cpu_per_request(phase: PhaseSummary) -> str:
 
 
 def _contamination(phase: PhaseSummary) -> dict[str, str]:
+    """That gates leave it out, and what it did; if too little is left to judge by, a warning says so."""
     found = phase.contamination
-    if found is None:
+    if found is None or not phase.measured or not found.left_out:
         return {}
     remark = (
         f"other processes took {found.others_cores:.1f} cores from the target or the load generator"
         f" for {percent(found.share)} of the time"
     )
-    if not found.left_out:
-        return {remark: "too little of it is left for gates to judge by the rest"}
     clean = found.clean.get("p95")
     return {remark: "gates leave it out" + (f"; without it, P95 is {ms(clean.value)}" if clean else "")}
 

@@ -187,6 +187,7 @@ def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_
     until(page, "document.getElementById('cpu').layout.xaxis.range[0] > 2")
     zoomed = ranges()
     assert zoomed[0] == zoomed[1]
+    assert page.locator(".plotly-notifier .notifier-note").count() == 0  # it would cover the navigation
     page.locator("#throughput .nsewdrag").first.dblclick()
     until(page, "document.getElementById('cpu').layout.xaxis.range[0] === 0")
     assert ranges() == whole
@@ -235,6 +236,19 @@ def test_the_baseline_table_shows_only_what_has_changed(page: Page) -> None:
     assert 0 < rows.count() < every
     assert "no clear change" not in rows.all_inner_texts()
     page.uncheck("#baseline-changed")
+
+
+def test_a_long_table_says_how_many_rows_it_has_and_shows_all(browser: Browser, folder: RunFolder) -> None:
+    page = open_report(browser, folder, Seen(), viewport={"width": 1280, "height": 900})
+    box = page.locator(".scroll:has(> #baseline-table)")
+    rows = page.locator("#baseline-table tbody:not([hidden]) tr[data-meaning]")
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight")
+    more = page.locator(".scroll:has(> #baseline-table) + .more")
+    assert str(rows.count()) in more.inner_text()
+    more.click()
+    assert box.evaluate("box => box.scrollHeight <= box.clientHeight")
+    assert more.count() == 0
+    page.context.close()
 
 
 def test_error_samples_unfold(page: Page) -> None:
@@ -431,6 +445,12 @@ def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(dark: tuple[Pa
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#gates thead").is_hidden()
+    for table in ("#gates table", "#baseline-table"):
+        assert page.locator(f"{table} td[data-label]:visible").count() > 0
+        right = (
+            "table => Math.max(...[...table.querySelectorAll('td')].map((cell) => cell.getBoundingClientRect().right))"
+        )
+        assert page.locator(table).evaluate(right) <= 390
     assert seen.errors == []
 
 

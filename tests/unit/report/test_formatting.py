@@ -53,13 +53,22 @@ def test_shares_read_as_per_cent(share: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.12, "+12 %"), (-0.12, "−12 %"), (0.0, "±0 %"), (10.0, "×11"), (None, "–")]
+    ("share", "text"),
+    [
+        (0.12, "+12 %"),
+        (-0.12, "−12 %"),
+        (0.0, "±0 %"),
+        (-2.2e-6, "±0 %"),
+        (0.00096, "+0.1 %"),
+        (10.0, "×11"),
+        (None, "–"),
+    ],
 )
 def test_a_change_has_a_sign(share: float | None, text: str) -> None:
     assert formatting.change(share) == text.replace(" ", SPACE)
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.32, "+32 pp"), (-0.001, "−0.1 pp"), (0.0, "±0 pp"), (None, "–")])
+@pytest.mark.parametrize(("share", "text"), [(0.32, "+32 pp"), (-0.001, "−0.1 pp"), (-2e-6, "±0 pp"), (None, "–")])
 def test_a_difference_of_shares_is_in_points(share: float | None, text: str) -> None:
     assert formatting.points(share) == text.replace(" ", SPACE)
 

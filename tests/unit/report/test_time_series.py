@@ -121,6 +121,15 @@ def test_the_generator_shows_users_and_its_worst_worker() -> None:
     assert found["waiting"] == [2.0, None, 2.0]
 
 
+def test_the_open_model_shows_requests_in_flight_and_not_its_idle_users() -> None:
+    closed = [endpoint_second([400_000, 100_000])]
+    opened = [endpoint_second([900_000], service_us=[250_000])]
+    journal = journal_of({0: closed, 1: opened, 2: []})
+    found = generator_over_time(journal, TimeAxis(journal))
+    assert found["users"] == [5.0, None, None]
+    assert found["in_flight"] == [0.5, 0.25, 0.0]
+
+
 def test_resources_lie_on_the_same_axis_and_unknown_ones_stay_out() -> None:
     axis = TimeAxis(journal_of({2: []}))
     readings = [
@@ -132,3 +141,9 @@ def test_resources_lie_on_the_same_axis_and_unknown_ones_stay_out() -> None:
     assert resources_over_time(readings, 1000.0, axis, {"cpu_percent"}) == {
         "target": {"cpu_percent": [50.0, None, None]}
     }
+
+
+def test_the_busiest_endpoints_come_first_and_equals_by_their_numbers() -> None:
+    journal = journal_of({0: [endpoint_second([1000] * (9 if number == 3 else 1), number) for number in range(12)]})
+    journal.endpoints = {number: Endpoint("GET", f"/ep{number}") for number in reversed(range(12))}
+    assert busiest_endpoints(journal) == [3, 0, 1, 2, *range(4, 12)]
