@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
 
 from harness.analysis import anytime
-from harness.analysis.distributions import normal_quantile, student_cdf, student_quantile
 from harness.analysis.intervals import Z
 from harness.analysis.samples import Floats, Sample
 from harness.metrics.metric import Metric
@@ -60,7 +60,7 @@ class Effect:
     def _factor(self, confidence: float) -> float:
         if self.blocks is not None:
             return anytime.reach(*self.blocks, 1 - confidence)
-        return student_quantile(self.degrees, (1 + confidence) / 2)
+        return float(stdtrit(self.degrees, (1 + confidence) / 2))
 
     @property
     def chance(self) -> float:
@@ -69,7 +69,7 @@ class Effect:
             return 1.0
         if self.blocks is not None:
             return anytime.chance(self.value / self.error, *self.blocks)
-        return 2 * student_cdf(self.degrees, -abs(self.value) / self.error)
+        return 2 * float(stdtr(self.degrees, -abs(self.value) / self.error))
 
 
 def effect_of(a: Sample, b: Sample, metric: Metric[Any], starts: Floats) -> Effect | None:
@@ -144,7 +144,7 @@ def _quantile(sample: Sample, q: float) -> _Figure | None:
 
 def _bandwidth(q: float, count: int) -> float:
     """Hall & Sheather's for 95 %, but within 0…1."""
-    normal = normal_quantile(q)
+    normal = float(ndtri(q))
     density = math.exp(-(normal**2) / 2) / math.sqrt(2 * math.pi)
     distance = count ** (-1 / 3) * Z ** (2 / 3) * (1.5 * density**2 / (2 * normal**2 + 1)) ** (1 / 3)
     return float(min(distance, 0.9 * min(q, 1 - q)))

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from harness.analysis.distributions import normal_quantile
+from scipy.special import ndtri
+
 from harness.analysis.intervals import Z
 from harness.analysis.run_sets import ENOUGH_RUNS, FLOOR, RunSet, apart, between, is_linear, within
 from harness.analysis.run_sets import degrees as degrees_between
@@ -73,7 +74,7 @@ def difference(
     If the runs' own noise decides, the degrees of freedom are those of Welch (1947, Biometrika 34) and Satterthwaite
     (1946, Biometrics Bulletin 2): several runs show their noise better than one.
     """
-    wider = normal_quantile((1 + confidence) / 2) / Z
+    wider = float(ndtri((1 + confidence) / 2)) / Z
     unseen = 0.0 if base.is_linear else Z * assumed * apart(seen, base)
     widest = between(seen, base, floor=0.0 if base.is_linear else known, tail=(1 - confidence) / 2)
     down, up = (wider * reach for reach in within(seen, base, unseen=unseen))

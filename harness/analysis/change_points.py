@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import stdtrit
 
-from harness.analysis.distributions import student_quantile
 from harness.analysis.samples import Floats
 
 SHORTEST = 3
@@ -79,7 +79,7 @@ def _strengths(series: Floats, found: Sequence[int], floor: float) -> list[float
     common = max(0.0, float((left[1:] * left[:-1]).sum() / max((left**2).sum(), 1e-12)))
     wider = math.sqrt((1 + common) / max(1 - common, 0.1))
     pooled = max(math.sqrt(float((left**2).sum()) / degrees), floor)
-    threshold = -student_quantile(degrees, _CHANCE / (2 * n))
+    threshold = -float(stdtrit(degrees, _CHANCE / (2 * n)))
     found_strengths = []
     for before, after in pairwise(parts):
         spread = math.hypot(*(max(pooled, float(part.std(ddof=1))) / math.sqrt(len(part)) for part in (before, after)))

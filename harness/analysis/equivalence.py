@@ -24,7 +24,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.distributions import student_cdf
+from scipy.special import stdtr
+
 from harness.analysis.intervals import Bounds, student
 from harness.record.comparison import Outcome
 
@@ -54,7 +55,7 @@ def scaled(value: float | None, *, relative: bool) -> float:
 def _tail(distance: float, reach: float, degrees: float) -> float:
     if reach <= 0:  # exact
         return 0.0 if distance > 0 else 1.0
-    return student_cdf(degrees, -distance / reach * student(degrees)) if math.isfinite(distance) else 1.0
+    return float(stdtr(degrees, -distance / reach * student(degrees))) if math.isfinite(distance) else 1.0
 
 
 def stand_together(chances: Sequence[float], decides: Sequence[bool]) -> list[bool]:

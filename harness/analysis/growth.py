@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betainc
 
-from harness.analysis.distributions import beta_cdf
 from harness.analysis.functions import parse_frame
 from harness.record.measurement import FunctionSamples, PhaseProfile
 
@@ -128,8 +128,7 @@ def growths_of(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[Growth
     variance_ratio = np.maximum(dispersion + between * both, 1e-9)
     # What a sample stands for is in inverse proportion to how many there are of the same cost.
     exposure, old_exposure = np.exp(slower) / unit, 1 / old_unit
-    chances = np.column_stack((count / variance_ratio, old / variance_ratio + 1, exposure / (exposure + old_exposure)))
-    p = [beta_cdf(*chance) for chance in chances.tolist()]
+    p = betainc(count / variance_ratio, old / variance_ratio + 1, exposure / (exposure + old_exposure))
     base_ms, now_ms = old * old_unit * np.exp(slower), count * unit
     sampling = dispersion * (np.maximum(count, 1) * unit**2 + np.maximum(old, 1) * old_unit**2)
     reach = _Z * np.sqrt(sampling + between * np.minimum(base_ms, now_ms) ** 2)
@@ -139,7 +138,7 @@ def growths_of(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[Growth
             base_ms=float(base_ms[at]),
             now_ms=float(now_ms[at]),
             interval_ms=(float(now_ms[at] - base_ms[at] - reach[at]), float(now_ms[at] - base_ms[at] + reach[at])),
-            p=p[at],
+            p=float(p[at]),
             base_share=float(old_share[at]),
             now_share=float(share[at]),
             sample_ms=float(unit[at]),

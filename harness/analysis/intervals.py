@@ -31,8 +31,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import betaincinv, stdtrit
 
-from harness.analysis.distributions import beta_cdf, student_quantile
 from harness.analysis.samples import Floats, Sample
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
@@ -123,7 +123,7 @@ def _overlapping(running: Floats, length: int) -> float:
 
 def student(degrees: float) -> float:
     """Student's t for 95 %, by which a standard error becomes half an interval."""
-    return student_quantile(degrees, 1 - _TAIL)
+    return float(stdtrit(degrees, 1 - _TAIL))
 
 
 def _effective(share: float, count: float, variance: float, degrees: float) -> float:
@@ -147,33 +147,25 @@ def quantile_bounds(q: float, times: Floats, here: int, within: Callable[[int], 
     ``times[at]``.
     """
     # The share of requests up to a time only grows with it, so each end is found by halving.
-    below = bisect_left(range(here), True, key=lambda at: _may_be(q, within(at), timed))
-    above = bisect_left(range(len(times)), True, lo=here, key=lambda at: _is_surely(q, within(at), timed))
-    low = 0.0 if _may_be(q, np.zeros(len(timed)), timed) else float(times[below])
+    below = bisect_left(range(here), q, key=lambda at: share_bounds(within(at), timed)[1])
+    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share_bounds(within(at), timed)[0])
+    low = 0.0 if share_bounds(np.zeros(len(timed)), timed)[1] >= q else float(times[below])
     return low, float(times[above]) if above < len(times) else None
 
 
-def _may_be(q: float, within: Floats, timed: Floats) -> bool:
-    """Whether the upper 95 % bound of a share (Clopper & Pearson 1934) is at least ``q``.
+def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
+    """95 % bounds of a share (Clopper & Pearson 1934): by second ``within`` of the ``timed`` requests count.
 
-    By second ``within`` of the ``timed`` requests count. Of a benchmark's rounds each is a second of its own, with one
-    request.
+    Of a benchmark's rounds each is a second of its own, with one request.
     """
-    inside, outside = _effective_counts(within, timed)
-    return not outside or beta_cdf(inside + 1, outside, q) <= 1 - _TAIL
-
-
-def _is_surely(q: float, within: Floats, timed: Floats) -> bool:
-    """As :func:`_may_be`, of the lower bound."""
-    inside, outside = _effective_counts(within, timed)
-    return bool(inside) and beta_cdf(inside, outside + 1, q) <= _TAIL
-
-
-def _effective_counts(within: Floats, timed: Floats) -> tuple[float, float]:
     count = float(timed.sum())
     share = float(within.sum()) / count
-    effective = _effective(share, count, *block_variance((within - share * timed) / count))
-    return share * effective, (1 - share) * effective
+    variance, degrees = block_variance((within - share * timed) / count)
+    effective = _effective(share, count, variance, degrees)
+    inside, outside = share * effective, (1 - share) * effective
+    low = float(betaincinv(inside, outside + 1, _TAIL)) if inside else 0.0
+    high = float(betaincinv(inside + 1, outside, 1 - _TAIL)) if outside else 1.0
+    return low, high
 
 
 def _mean_error(sample: Sample) -> tuple[float, float]:

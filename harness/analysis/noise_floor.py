@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
-from harness.analysis.distributions import student_quantile
 from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.intervals import Z
 from harness.metrics import BENCH_METRICS, RUN_METRICS
@@ -66,7 +66,7 @@ def _floor(
     scatter = float(values.std(ddof=1))
     within = min(own, scatter)
     between = math.sqrt(max(0.0, scatter**2 - within**2))
-    power = student_quantile(n - 1, 0.975) + student_quantile(n - 1, 0.95)
+    power = float(stdtrit(n - 1, 0.975) + stdtrit(n - 1, 0.95))
 
     def change(deviation: float, runs: int = 1) -> float:
         step = power * deviation * math.sqrt(1 / runs + 1 / _WINDOW)

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analysis.distributions import normal_quantile
+from scipy.special import ndtri
+
 from harness.analysis.intervals import Z
 from harness.analysis.run_sets import FLOOR, RunSet, apart, between, is_linear, within
 from harness.metrics.metric import Metric
@@ -39,7 +40,7 @@ def pooled_against(
     """
     linear = is_linear(metric, (*nights, *before))
     own, reference = (RunSet.of(runs, is_linear=linear) for runs in (nights, before))
-    z = -normal_quantile(LEVEL)
+    z = -float(ndtri(LEVEL))
     floor = 0.0 if linear else z * max(FLOOR, calibrated or 0.0) * apart(own, reference)
     least = max(between(own, reference, prior=0.0, tail=LEVEL), floor)
     down, up = (max(z / Z * reach, least) for reach in within(own, reference))

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import stdtrit
 
-from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import Z
 from harness.analysis.random_effects import weights
 from harness.analysis.samples import Floats
@@ -122,7 +122,7 @@ def between(one: RunSet, other: RunSet, *, floor: float = 0.0, prior: float = PR
     if count < 3:
         return 0.0
     spread = math.sqrt((prior * floor**2 + one.squares + other.squares) / degrees(one, other, prior=prior))
-    return -student_quantile(degrees(one, other, prior=prior), tail) * spread * apart(one, other)
+    return -float(stdtrit(degrees(one, other, prior=prior), tail)) * spread * apart(one, other)
 
 
 def degrees(one: RunSet, other: RunSet, *, prior: float = PRIOR_RUNS) -> float:

@@ -179,7 +179,7 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows."""
-        # Here, as reports import jinja2 and numpy, which a run does not need before its end.
+        # Here, as reports import jinja2, numpy and scipy, which a run does not need before its end.
         from harness.report.exporters.markdown import summary_markdown
 
         return summary_markdown(self.summary)

@@ -160,7 +160,7 @@ def _run_in(
 def _early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop | None:
     if not plan.stop_early:
         return None
-    from harness.gates.early_stop import early_stop  # only here: few runs need it
+    from harness.gates.early_stop import early_stop  # only here: it brings scipy
 
     return early_stop(plan, folder)
 

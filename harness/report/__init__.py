@@ -32,7 +32,7 @@ def report_files() -> dict[str, str]:
 
 
 def _exporters() -> tuple[Exporter, ...]:
-    """Imported when a report is written, as jinja2 and numpy come with them."""
+    """Imported when a report is written, as jinja2, numpy and scipy come with them."""
     from harness.report.exporters import EXPORTERS
 
     return EXPORTERS

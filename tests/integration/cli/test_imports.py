@@ -52,12 +52,6 @@ def test_a_run_begins_without_what_only_its_report_needs() -> None:
     assert not LATER & loaded_by("harness.cli.run, harness.api.plain_output, harness.api.run, harness.control.run")
 
 
-def test_a_run_is_judged_and_reported_without_the_packages_that_take_longest() -> None:
-    loaded = loaded_by("harness.control.run as run; run._import_what_judges()")
-    assert "harness.report" in loaded
-    assert not {"alembic", "pandas", "plotly", "scipy"} & loaded
-
-
 @pytest.mark.parametrize("process", ["master", "worker"])
 def test_a_load_process_starts_without_what_reads_and_reports_runs(process: str) -> None:
     loaded = loaded_by(f"harness.engine.{process}")
