@@ -7,24 +7,69 @@ metric and any unit. Both are checked afterwards, so that a message can name the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import Any, TypeVar, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from harness.messages import alternatives
 from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
 from harness.metrics.metric import Metric
 from harness.plan.bench import BenchGate
-from harness.plan.grammar import BENCHMARK, CONDITION, Word, words_of
 from harness.plan.problems import InvalidValue
 from harness.plan.requirement import Comparator, Comparison, Condition
 
+if TYPE_CHECKING:
+    from lark import Lark, ParseTree, Token, UnexpectedInput
+
 _Data = TypeVar("_Data")
+
+_GRAMMAR = r"""
+condition: group ("or"i group)*
+group: comparison ("and"i comparison)*
+comparison: WORD (COMPARATOR _limit | NO STEP DIRECTION)
+benchmark: BENCH "(" NAME ")" "." WORD COMPARATOR _limit
+_limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
+
+BASELINE: "baseline"i
+NO: "no"i
+STEP: "step"i
+DIRECTION: "up"i | "down"i
+BENCH: "bench"i
+NAME: /"[^"]*"|'[^']*'/
+WORD: /[a-zA-Z_][\w.]*/
+COMPARATOR: /[<>=!]+|≤|≥/
+NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
+SIGN: "+" | "-"
+UNIT: /[a-zA-Zµ]+(\s*\/\s*[a-zA-Z]+)?|%|\/\s*[a-zA-Z]+/
+
+%import common.WS
+%ignore WS
+"""
 
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
 _BENCH_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
+_LONGEST = 1000
+_EXPECTED = {
+    "WORD": "a metric",
+    "COMPARATOR": "a comparison (<, <=, >, >=)",
+    "NO": '"no step"',
+    "STEP": '"step"',
+    "DIRECTION": '"up" or "down"',
+    "NUMBER": "a number",
+    "BASELINE": '"baseline"',
+    "UNIT": "a unit",
+    "SIGN": "+ or -",
+    "OR": '"or"',
+    "AND": '"and"',
+    "$END": "the end",
+    "BENCH": "bench(…)",
+    "NAME": "a benchmark's name in quotes",
+    "LPAR": "(",
+    "RPAR": ")",
+    "DOT": "a dot",
+}
 
 
 def parse_requirement(text: object) -> Comparison:
@@ -59,11 +104,11 @@ def parse_bench_gate(text: object) -> BenchGate:
         raise InvalidValue("requirement-invalid", text=text, examples=_BENCH_EXAMPLES)
     if not text.lstrip().lower().startswith("bench"):
         raise InvalidValue("requirement-without-benchmark", text=text, examples=_BENCH_EXAMPLES)
-    words, source = words_of(text, BENCHMARK, _BENCH_EXAMPLES), text.strip()
-    name = next(word.text for word in words if word.kind == "NAME")[1:-1].strip()
+    tokens, source = tokens_of(parsed(text, "benchmark", _BENCH_EXAMPLES)), text.strip()
+    name = next(token for token in tokens if token.type == "NAME")[1:-1].strip()
     if not name:
         raise InvalidValue("benchmark-name-empty", text=source, examples=_BENCH_EXAMPLES)
-    fields, percent = terms(words, source, BENCH_METRICS)
+    fields, percent = terms(tokens, source, BENCH_METRICS)
     return BenchGate.model_validate(fields | {"benchmark": name, "percent": percent})
 
 
@@ -72,27 +117,69 @@ def _parse(text: object) -> Condition:
         raise InvalidValue("requirement-invalid", text=text, examples=_EXAMPLES)
     if text.lstrip().lower().startswith("bench"):
         raise InvalidValue("requirement-on-benchmark", text=text)
+    tree = parsed(text, "condition", _EXAMPLES)
     groups = tuple(
-        tuple(_comparison(comparison, text) for comparison in _parts(group, "AND"))
-        for group in _parts(words_of(text, CONDITION, _EXAMPLES), "OR")
+        tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
     )
     return Condition(any_of=groups, source=text.strip())
 
 
-def _parts(words: Sequence[Word], joint: str) -> list[list[Word]]:
-    return [list(part) for joins, part in groupby(words, lambda word: word.kind == joint) if not joins]
+def parsed(text: str, start: Literal["condition", "benchmark"], examples: Sequence[str]) -> ParseTree:
+    """The tree of ``text`` by that rule of the grammar. Raises ``InvalidValue``, with ``examples`` in its hint."""
+    from lark import UnexpectedInput
+
+    if len(text) > _LONGEST:
+        raise InvalidValue("requirement-too-long", length=len(text), most=_LONGEST)
+    try:
+        return _parser().parse(text, start=start)
+    except UnexpectedInput as error:
+        raise _syntax_problem(text, error, examples) from None
 
 
-def _comparison(words: Sequence[Word], text: str) -> Comparison:
-    source = text[words[0].start : words[-1].end]
-    if words[-1].kind == "DIRECTION":
-        return _without_step(words, source)
-    fields, is_relative = terms(words, source, RUN_METRICS)
+@cache
+def _parser() -> Lark:
+    from lark import Lark
+
+    return Lark(_GRAMMAR, start=["condition", "benchmark"], parser="lalr")
+
+
+def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) -> InvalidValue:
+    accepted = getattr(error, "accepts", None)
+    if not accepted:  # a character that starts no word of the grammar
+        return InvalidValue(
+            "requirement-unexpected-character",
+            text=text,
+            character=text[error.column - 1],
+            column=error.column,
+            examples=examples,
+        )
+    expected = [word for name, word in _EXPECTED.items() if name in accepted]
+    if getattr(getattr(error, "token", None), "type", None) == "$END":
+        return InvalidValue("requirement-incomplete", text=text, expected=expected, examples=examples)
+    return InvalidValue(
+        "requirement-unexpected-word", text=text, expected=expected, column=error.column, examples=examples
+    )
+
+
+def _branches(tree: ParseTree) -> list[ParseTree]:
+    return [child for child in tree.children if not isinstance(child, str)]
+
+
+def tokens_of(tree: ParseTree) -> list[Token]:
+    """The words right below ``tree``."""
+    return [child for child in tree.children if isinstance(child, str)]
+
+
+def _comparison(tokens: list[Token], text: str) -> Comparison:
+    source = text[tokens[0].start_pos : tokens[-1].end_pos]
+    if tokens[-1].type == "DIRECTION":
+        return _without_step(tokens, source)
+    fields, is_relative = terms(tokens, source, RUN_METRICS)
     return Comparison.model_validate(fields | ({"unit": "%"} if is_relative else {}))
 
 
-def _without_step(words: Sequence[Word], source: str) -> Comparison:
-    metric, direction = _known(words[0].text, source, RUN_METRICS), words[-1].text.lower()
+def _without_step(tokens: Sequence[Token], source: str) -> Comparison:
+    metric, direction = _known(tokens[0], source, RUN_METRICS), str(tokens[-1]).lower()
     worse = "up" if metric.better == "lower" else "down"
     if direction != worse:
         raise InvalidValue("step-that-improves", text=source, meant=f"{metric.name} no step {worse}")
@@ -107,12 +194,12 @@ def _without_step(words: Sequence[Word], source: str) -> Comparison:
     )
 
 
-def terms(parts: Sequence[Word], source: str, known: Mapping[str, Metric[_Data]]) -> tuple[dict[str, Any], bool]:
+def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data]]) -> tuple[dict[str, Any], bool]:
     """The fields that every requirement has, and whether the value is in per cent of the baseline's figure.
 
     Raises ``InvalidValue``.
     """
-    words = {word.kind: word.text for word in parts}
+    words = {token.type: str(token) for token in tokens}
     metric = _known(words["WORD"], source, known)
     comparator = words["COMPARATOR"]
     if comparator not in _COMPARATORS:
