@@ -13,7 +13,7 @@ import random
 from harness.messages import Message, Option, message
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import reads
-from harness.plan.model import EVERY, Gate, Phase, RunPlan, Segment, Variant
+from harness.plan.model import EVERY, AttachedTarget, Gate, Phase, RunPlan, Segment, Target, Variant
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.problems import Problems
 
@@ -32,6 +32,8 @@ MARGIN = (
     "error_rate <= baseline + 1%",
 )
 """What build B must keep to where the user has stated no gate that reads build A, which a duet's baseline is."""
+MARGIN_OF_KNOWN = "cpu_per_request <= baseline + 5%"
+"""Besides, where the processes of both builds are known: the margin that noise blurs least."""
 
 
 def duet_plan(
@@ -67,7 +69,8 @@ def duet_plan(
         if not (gate.default or gate.comparison.step) and any(reads(gate, phase) for phase in phases)
     ]
     if not any(gate.comparison.baseline for gate in gates):
-        gates += [Gate(comparison=parse_requirement(margin)) for margin in MARGIN]
+        margins = [*MARGIN, *[MARGIN_OF_KNOWN] * (_is_known(first.target) and _is_known(second.target))]
+        gates += [Gate(comparison=parse_requirement(margin)) for margin in margins]
     rng = random.Random(first.seed)
     pair = (Variant(name=A, target=first.target), Variant(name=B, target=second.target))
     return first.model_copy(
@@ -82,6 +85,11 @@ def duet_plan(
             "sampling": first.sampling.model_copy(update={"memory": None}),
         }
     )
+
+
+def _is_known(target: Target) -> bool:
+    """Whether the target's processes can be watched."""
+    return not isinstance(target, AttachedTarget) or target.pid is not None
 
 
 def has_whole_turns(plan: RunPlan) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError, problems_of
-from harness.plan.duet import BLOCK, FEWEST_BLOCKS, MARGIN, TURN_S, duet_plan
-from harness.plan.model import EVERY, CommandTarget, Phase, RunPlan, Variant
+from harness.plan.duet import BLOCK, FEWEST_BLOCKS, MARGIN, MARGIN_OF_KNOWN, TURN_S, duet_plan
+from harness.plan.model import EVERY, AttachedTarget, CommandTarget, Phase, RunPlan, Variant
 from tests.support.plans import make_plan, ramp, steady, stress
 
 
@@ -83,9 +83,21 @@ def test_phases_that_search_for_a_limit_are_left_out_with_their_gates() -> None:
 
 def test_build_b_must_keep_to_build_a_unless_gates_say_so() -> None:
     phases = [steady(users=10, seconds=8)]
-    assert [gate.comparison.source for gate in duet(phases, ["p95 < 1s"]).gates] == ["p95 < 1s", *MARGIN]
+    expected = ["p95 < 1s", *MARGIN, MARGIN_OF_KNOWN]
+    assert [gate.comparison.source for gate in duet(phases, ["p95 < 1s"]).gates] == expected
     own = ["p99 <= baseline + 3%"]
     assert [gate.comparison.source for gate in duet(phases, own).gates] == own
+
+
+@pytest.mark.parametrize(("pids", "known"), [((1, 2), True), ((1, None), False)])
+def test_the_default_margin_of_cpu_needs_the_processes_of_both_builds(
+    pids: tuple[int | None, int | None], known: bool
+) -> None:
+    plans = []
+    for pid in pids:
+        target = Variant(target=AttachedTarget(url="http://127.0.0.1:8000", pid=pid))
+        plans.append(make_plan([steady(users=10, seconds=8)], []).model_copy(update={"targets": (target,)}))
+    assert (MARGIN_OF_KNOWN in [gate.comparison.source for gate in duet_plan(*plans).gates]) is known
 
 
 @pytest.mark.parametrize(
