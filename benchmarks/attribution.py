@@ -41,7 +41,8 @@ from harness.record.run_folder import RunFolder, write_json
 from harness.recording import open_recording
 from harness.recording.run import read_run
 
-RATE = 150
+RATES = {"asynchronous": 300, "threaded": 600, "prefork": 400}
+"""Requests a second: they keep each server's processes busy for 40 to 70 % of a core, so there are samples to count."""
 GROWTHS = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 """As shares of the CPU time of a request."""
 CHANGES = {
@@ -94,7 +95,10 @@ def _record(out: Path, server: str, change: str, number: int, seconds: float) ->
     done = harness.run(
         scenario,
         target=f"{sys.executable} -m benchmarks.attribution_targets.{server} {{port}}",
-        phases=[harness.ramp(users=1, over="2s"), harness.steady(rate=RATE, max_users=60, hold=f"{seconds:g}s")],
+        phases=[
+            harness.ramp(users=1, over="2s"),
+            harness.steady(rate=RATES[server], max_users=60, hold=f"{seconds:g}s"),
+        ],
         gates=[],
         out=parent / "runs",
         set={"sampling.memory": False},

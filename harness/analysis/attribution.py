@@ -17,8 +17,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.comparability import of_same_load
+from harness.analysis.equal_speed import slower_than
 from harness.analysis.functions import Frame, parse_frame
-from harness.analysis.growth import Growth, discovered, growths_of, pooled, smallest_growth
+from harness.analysis.growth import Growth, discovered, growths_of, pooled, slowed, smallest_growth
 from harness.analysis.measurement import measure
 from harness.analysis.profiles import busy_stacks, profiles_of
 from harness.messages import Message, message
@@ -162,7 +163,7 @@ def _sides(run: RunRecording, records: Sequence[PhaseRecord], kind: ProfileKind)
         profile = None if phase is None else _scaled(phase, kind)
         if phase is None or profile is None:
             continue
-        sampled = earlier_profiles(run, phase, kind)
+        sampled = _at_equal_speed(phase, _earlier(run, phase, kind))
         if not sampled:
             continue
         now.append(profile)
@@ -177,14 +178,28 @@ def _sides(run: RunRecording, records: Sequence[PhaseRecord], kind: ProfileKind)
 
 def earlier_profiles(run: RunRecording, phase: PhaseMeasurement, kind: ProfileKind) -> dict[str, PhaseProfile]:
     """The profiles that one of ``phase`` is compared with, by run-id, the latest first; in a duet that of build A."""
+    return {run_id: profile for run_id, (_, profile) in _earlier(run, phase, kind).items()}
+
+
+def _earlier(
+    run: RunRecording, phase: PhaseMeasurement, kind: ProfileKind
+) -> dict[str, tuple[PhaseMeasurement, PhaseProfile]]:
     others = [measure(run)] if run.plan.is_duet else of_same_load(run, phase)
     variant = A if run.plan.is_duet else phase.variant
     found = ((other.run_id, other.phase(phase.name, variant)) for other in others)
     return {
-        run_id: profile
+        run_id: (other, profile)
         for run_id, other in found
         if other is not None and (profile := _scaled(other, kind)) is not None
     }
+
+
+def _at_equal_speed(
+    phase: PhaseMeasurement, earlier: Mapping[str, tuple[PhaseMeasurement, PhaseProfile]]
+) -> dict[str, PhaseProfile]:
+    """The earlier profiles as they would have been at the machine's speed in ``phase``, or as they were without it."""
+    slower = slower_than(phase, [other for other, _ in earlier.values()]) or [1.0] * len(earlier)
+    return {run_id: slowed(profile, by) for (run_id, (_, profile)), by in zip(earlier.items(), slower, strict=True)}
 
 
 def _scaled(phase: PhaseMeasurement, kind: ProfileKind) -> PhaseProfile | None:

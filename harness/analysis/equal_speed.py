@@ -52,6 +52,14 @@ def at_equal_speed(
     return EqualSpeed(figures, of_others, here / there - 1)
 
 
+def slower_than(phase: PhaseMeasurement, others: Sequence[PhaseMeasurement]) -> list[float] | None:
+    """How many times as long reference work took as in each of the others; None if one of the speeds is not known."""
+    speeds = [other.speed for other in others]
+    if phase.speed is None or any(speed is None or speed.work != phase.speed.work for speed in speeds):
+        return None
+    return [phase.speed.time_ms / speed.time_ms for speed in speeds if speed is not None]
+
+
 def _speed(phase: PhaseMeasurement, work: str | None, metric: str) -> MachineSpeed | None:
     speed = phase.speed
     return speed if speed is not None and speed.work == work and metric in speed.figures else None

@@ -111,6 +111,19 @@ def pooled(profiles: Sequence[PhaseProfile]) -> PhaseProfile:
     )
 
 
+def slowed(profile: PhaseProfile, by: float) -> PhaseProfile:
+    """The profile of a machine on which everything takes ``by`` times as long."""
+
+    def longer(each_ms: float | None) -> float | None:
+        return None if each_ms is None else by * each_ms
+
+    functions = {
+        key: seen.model_copy(update={"cpu_ms": longer(seen.cpu_ms)}) for key, seen in profile.functions.items()
+    }
+    times = {"sample_ms": longer(profile.sample_ms), "clock_ms": longer(profile.clock_ms)}
+    return profile.model_copy(update={"functions": functions, **times})
+
+
 def growths_of(now: PhaseProfile, before: Sequence[PhaseProfile]) -> list[Growth]:
     """Every function with a file that was sampled in this run, against the baseline's runs. All profiles are scaled."""
     base = pooled(before)

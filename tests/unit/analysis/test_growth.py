@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from harness.analysis.growth import discovered, growths_of, machine_change, smallest_growth
+from harness.analysis.growth import discovered, growths_of, machine_change, slowed, smallest_growth
 from harness.record.measurement import FunctionSamples, PhaseProfile
 
 SHARES = np.array([0.3, 0.2, 0.1, 0.08, 0.08, 0.06, 0.05, 0.04, 0.03, 0.02, 0.02, 0.01, 0.005, 0.005])
@@ -108,6 +108,13 @@ def test_a_slower_machine_is_told_from_a_slower_function() -> None:
     now, before = profile(rng, 8000, grown=(0, 0.3), speed=0.8), profile(rng, 8000)
     assert machine_change(now, before, 1) == pytest.approx(np.log(1 / 0.8), abs=0.06)
     assert discovered(growths_of(now, [before]), 0.005) == {NAMES[0]}
+
+
+def test_on_a_faster_machine_growth_shows_at_equal_speed() -> None:
+    rng = np.random.default_rng(6)
+    now, before = profile(rng, 8000, grown=(0, 0.12), speed=1.3), profile(rng, 8000)
+    assert discovered(growths_of(now, [before]), 0.005) == set()
+    assert discovered(growths_of(now, [slowed(before, 1 / 1.3)]), 0.005) == {NAMES[0]}
 
 
 def swapped(original: PhaseProfile, names: dict[str, str]) -> PhaseProfile:
