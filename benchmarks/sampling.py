@@ -27,7 +27,7 @@ from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_paren
 from harness.errors import HarnessError
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.cpu import THREADS_HZ, CpuSampler, gil_tier, rated, threads_tier
+from harness.sampling.cpu import THREADS_HZ, CpuSampler, gil_tier, rated, threads_tier, waits_tier
 from harness.sampling.sampling_rate import CpuTime
 from harness.targets.health import free_port
 from harness.targets.machine import usable_cores
@@ -120,7 +120,7 @@ def _at_a_fixed_rate(url: str, pid: int, settling_s: float, seconds: float) -> W
 
 def _as_the_harness_does(url: str, pid: int, settling_s: float, seconds: float) -> Window:
     with tempfile.TemporaryDirectory() as folder:
-        tiers = rated((gil_tier(FIXED_HZ), threads_tier(THREADS_HZ)), usable_cores())
+        tiers = rated((gil_tier(FIXED_HZ), threads_tier(THREADS_HZ), waits_tier(THREADS_HZ)), usable_cores())
         sampler = CpuSampler(pid, tiers, RunFolder.create(Path(folder), "run"))
         sampler.begin_phase(0, "steady")
         try:

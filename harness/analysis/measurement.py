@@ -14,6 +14,7 @@ from harness.analysis.generator import GeneratorState, lateness_of, without_late
 from harness.analysis.profiles import phase_profile
 from harness.analysis.samples import Sample, samples_of
 from harness.analysis.traced_figures import traced_figures
+from harness.analysis.waits import waits_of
 from harness.metrics import BENCH_METRICS, REQUEST_METRICS, TARGET_METRICS
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.metric import Metric
@@ -81,6 +82,7 @@ def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
         profile=phase_profile(run, record, "cpu"),
         threads=phase_profile(run, record, "threads"),
         speed=_speed(record, run),
+        waits=waits_of(run, record),
         resources=_resources(record, run),
     )
 

@@ -16,6 +16,13 @@ def mean_of(figures: Sequence[Interval]) -> Interval:
     return _interval(value, below, above)
 
 
+def sum_of(figures: Sequence[Interval]) -> Interval:
+    """The sum of several figures."""
+    below = math.hypot(*(figure.value - figure.low for figure in figures))
+    above = math.hypot(*(_above(figure) for figure in figures))
+    return _interval(sum(figure.value for figure in figures), below, above)
+
+
 def less(now: Interval, before: Interval) -> Interval:
     """``now`` less ``before``."""
     value = now.value - before.value

@@ -153,10 +153,10 @@ class Question:
 
 
 def questions_of(run: RunRecording, summary: Summary) -> list[Question]:
-    """In the order of the gates, then of the changes."""
+    """In the order of the gates, then leaks, then changes."""
     asked = list(_of_run(run, summary))
     places = set()
-    for question in [*_of_gates(run, summary), *_of_changes(run, summary)]:
+    for question in [*_of_gates(run, summary), *_of_leaks(run, summary), *_of_changes(run, summary)]:
         place = (question.phase, question.family, question.endpoint)
         covered = not question.gates and (question.phase, question.family, None) in places
         if place in places or covered:
@@ -182,6 +182,12 @@ def _of_gates(run: RunRecording, summary: Summary) -> Iterator[Question]:
         change = _change(summary, phase, endpoint, metric)
         results = tuple(gate for _, gate in gates)
         yield Question(run, summary, family, metric, phase, endpoint, results, change)
+
+
+def _of_leaks(run: RunRecording, summary: Summary) -> Iterator[Question]:
+    for leak in summary.leaks:
+        if leak.variant in (ONLY, B):
+            yield Question(run, summary, "memory", "rss_growth", leak.phase)
 
 
 def _of_changes(run: RunRecording, summary: Summary) -> Iterator[Question]:

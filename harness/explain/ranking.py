@@ -27,6 +27,8 @@ def explanation_of(question: Question) -> Explanation:
     """What is known of the causes of one figure."""
     found = [cause for kind in KINDS for cause in kind(question) if _counts(cause)]
     causes = ranked(found)[:MOST_CAUSES]
+    if [cause.kind for cause in causes if cause.sure] == ["cores-taken"]:
+        causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))
     change, gate = question.change, next(iter(question.gates), None)
     compared = question.is_compared
     reference = change.baseline if compared and change else gate.limit if gate else None
@@ -92,7 +94,9 @@ def _what(question: Question) -> Message:
         return message(
             "explain-beyond-limit", **place, now=Amount(gate.observed, gate.unit), limit=Amount(gate.limit, gate.unit)
         )
-    return message("explain-gate-failed", require=question.gates[0].asked)
+    if gate is not None:
+        return message("explain-gate-failed", require=gate.asked)
+    return message("explain-memory-grew", phase=question.phase)
 
 
 def _of(question: Question) -> str:

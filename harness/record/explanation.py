@@ -13,6 +13,7 @@ CauseKind = Literal[
     "cpu",
     "lock",
     "pool",
+    "queue",
     "downstream",
     "sleep",
     "disk",

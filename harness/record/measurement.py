@@ -77,6 +77,26 @@ class PhaseProfile(_Part):
     """The version of Python that the target ran on."""
 
 
+class WaitTime(_Part):
+    """What threads of the target waited for, in one place of its own code, while they served requests."""
+
+    kind: str
+    """``lock``, ``pool``, ``queue``, ``downstream``, ``sleep`` or ``disk``; see :mod:`harness.analysis.waits`."""
+    what: str
+    """Which pool or what kind of downstream: ``SQLAlchemy pool``, ``database``; empty for others."""
+    function: str
+    file: str
+    line: int
+    """The line that was seen most."""
+    ms: Interval
+    """Per request (of any endpoint)."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What is compared between runs: lines move."""
+        return self.kind, self.what, self.function, self.file
+
+
 class ResourceSummary(_Part):
     """One sampled value over a phase, in its own unit (``cpu_percent``, ``rss_bytes``)."""
 
@@ -126,6 +146,8 @@ class PhaseMeasurement(_Part):
     """Of all threads that do not sleep."""
     speed: MachineSpeed | None = None
     """None where the speed of the machine is not known."""
+    waits: list[WaitTime] | None = None
+    """The longest first; None if nobody looked."""
     resources: dict[str, dict[str, ResourceSummary]] = {}
     """By source (``target``, ``machine``, ``generator``) and name (``cpu_percent``)."""
 

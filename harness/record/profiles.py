@@ -18,8 +18,9 @@ from harness.messages import Message, message
 from harness.record.notice import Notice
 from harness.record.run_folder import read_model, regular_file, write_json
 
-ProfileKind = Literal["cpu", "threads", "memory-peak", "memory-leaked", "memory-allocated"]
-"""``cpu`` samples the threads that hold the GIL, ``threads`` all that do not sleep, but only a few times a second."""
+ProfileKind = Literal["cpu", "threads", "waits", "memory-peak", "memory-leaked", "memory-allocated"]
+"""``cpu`` samples the threads that hold the GIL, ``threads`` all that do not sleep, but only a few times a
+second, and ``waits`` all."""
 
 
 @dataclass(frozen=True, slots=True)

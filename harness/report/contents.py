@@ -79,6 +79,8 @@ def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStack
     missing: list[Profile] = []
     for profile in index.profiles:
         path = folder.path / profile.path
+        if profile.kind == "waits":  # most threads in it wait for work
+            continue
         if path.is_file():
             profiles.append(_stacks(folder, profile, path))
         else:

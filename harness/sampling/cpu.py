@@ -1,8 +1,9 @@
-"""CPU profiles of each phase in two tiers: the threads that hold the GIL, often, and all busy threads, now and then.
+"""Profiles of each phase in three tiers: the threads that hold the GIL, often; all busy threads, and all, now and then.
 
 A thread that holds the GIL runs Python code. py-spy finds it without reading the stacks of the others, which is cheap.
 Threads that only wait for the GIL are not taken for busy ones. What runs without the GIL (native code, the kernel) is
-seen by the second tier, at a few samples per second. ``benchmarks/sampling.py`` measures what both take from a target.
+seen by the second tier, at a few samples per second, and the third shows what threads wait for.
+``benchmarks/sampling.py`` measures what they take from a target.
 """
 
 from __future__ import annotations
@@ -33,24 +34,32 @@ from harness.sampling.sampler import (
 )
 from harness.sampling.sampling_rate import SamplingRate
 from harness.sampling.spans import PhaseRecorder, RecordedSpan, Tier, discard
+from harness.sampling.wait_hints import with_hints
 
 _MANY_ERRORS = 0.25
 """py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
+_NOTABLE_CORES = 0.03
+"""What sampling takes beyond its share is worth a warning from here on."""
 THREADS_HZ = 5
 MIN_HZ = 10
 """What a useful profile needs. A target with very many threads then costs more than its share."""
-CPU_SHARES = 0.014, 0.006
+CPU_SHARES = 0.014, 0.003, 0.003
 """The shares of the machine's CPU time that the tiers may take: together a fiftieth."""
 
 
 def gil_tier(max_hz: int) -> Tier:
     """Threads that hold the GIL."""
-    return Tier("cpu", "", True, max_hz, MIN_HZ, CPU_SHARES[0], span_s=4.0)
+    return Tier("cpu", "", "gil", max_hz, MIN_HZ, CPU_SHARES[0], span_s=4.0)
 
 
 def threads_tier(max_hz: int) -> Tier:
     """All threads that do not sleep."""
-    return Tier("threads", ".threads", False, max_hz, 1, CPU_SHARES[1], span_s=12.0)
+    return Tier("threads", ".threads", "busy", max_hz, 1, CPU_SHARES[1], span_s=12.0)
+
+
+def waits_tier(max_hz: int) -> Tier:
+    """All threads, also those that sleep: what they wait for. Its spans are short, because waits come in bursts."""
+    return Tier("waits", ".waits", "all", max_hz, 1, CPU_SHARES[2], span_s=6.0)
 
 
 RatedTier = tuple[Tier, SamplingRate]
@@ -135,6 +144,8 @@ class CpuSampler(PhaseSampler):
                 python = python or python_of(raw)
                 own |= own_files(raw, anywhere=self._variant != ONLY)
                 process = () if recording.pid == self._pid else (f"process {recording.name}",)
+                if recorder.tier.kind == "waits":
+                    raw = with_hints(raw)
                 for stack in fold(raw, anywhere=self._variant != ONLY):
                     frames = (*process, *stack.frames)
                     whole[frames] += stack.weight
@@ -175,7 +186,7 @@ class CpuSampler(PhaseSampler):
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
         phase, rate_hz = recorder.name, recorder.rate.hz
         cores = _mean_cores(spans[1:])  # the first one is as dear as it is: it found that out
-        if cores is not None and recorder.rate.is_too_expensive(cores):
+        if cores is not None and cores > _NOTABLE_CORES and recorder.rate.is_too_expensive(cores):
             self.note(message("cpu-sampling-expensive", phase=phase, cores=cores, rate_hz=rate_hz))
         samples, errors = (sum(each) for each in zip(*map(counts, logs), strict=True))
         expected = _MANY_ERRORS * (samples + errors)
@@ -228,7 +239,8 @@ def _create(context: SamplingContext) -> Sampler:
     assert context.settings.cpu is not None
     rate_hz = context.settings.cpu.rate_hz
     sampled = context.targets[:2]  # of several starts, one of each build
-    tiers = rated((gil_tier(rate_hz), threads_tier(min(rate_hz, THREADS_HZ))), context.cores, len(sampled))
+    few_hz = min(rate_hz, THREADS_HZ)
+    tiers = rated((gil_tier(rate_hz), threads_tier(few_hz), waits_tier(few_hz)), context.cores, len(sampled))
     samplers = []
     for variant, target in sampled:
         assert target.pid is not None

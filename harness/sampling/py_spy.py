@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.record.profiles import Stack
 from harness.sampling.child import start_child
@@ -19,6 +20,11 @@ _SAMPLING = b"Sampling process"
 """py-spy prints this when it begins to sample."""
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
 _STARTED = re.compile(r"py-spy> Sampling process .*")
+
+
+SampledThreads = Literal["gil", "busy", "all"]
+"""Those that hold the GIL (py-spy then skips the stacks of all others), those that do not sleep, or all."""
+_OPTIONS: dict[SampledThreads, list[str]] = {"gil": ["--gil"], "busy": [], "all": ["--idle"]}
 
 
 @dataclass(slots=True)
@@ -41,14 +47,11 @@ class PySpyRecording:
     ended_s: float | None = None
 
     @classmethod
-    def start(cls, py_spy: str, pid: int, path: Path, rate_hz: int, *, gil_only: bool) -> PySpyRecording:
-        """Record the process ``pid`` into ``path``, without stopping it and without idle threads.
-
-        With ``gil_only``, only threads that hold the GIL are recorded; py-spy then skips the stacks of all others.
-        """
+    def start(cls, py_spy: str, pid: int, path: Path, rate_hz: int, threads: SampledThreads) -> PySpyRecording:
+        """Record these ``threads`` of the process ``pid`` into ``path``, without stopping it."""
         log = path.with_suffix(".log")
         command = [py_spy, "record", "--nonblocking", "--full-filenames"]
-        command += ["--gil"] if gil_only else []
+        command += _OPTIONS[threads]
         command += ["--pid", str(pid), "--rate", str(rate_hz), "--duration", "unlimited"]
         command += ["--format", "raw", "--output", str(path)]
         with log.open("wb") as output:

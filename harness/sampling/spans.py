@@ -18,7 +18,7 @@ import psutil
 from harness.messages import Message, message
 from harness.record.profiles import ProfileKind
 from harness.sampling.process_usage import process_trees
-from harness.sampling.py_spy import PySpyRecording, complaint
+from harness.sampling.py_spy import PySpyRecording, SampledThreads, complaint
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
@@ -42,7 +42,7 @@ class Tier:
     kind: ProfileKind
     suffix: str
     """Of its files."""
-    gil_only: bool
+    threads: SampledThreads
     max_hz: int
     min_hz: int
     cpu_share: float
@@ -146,7 +146,7 @@ class PhaseRecorder:
         recordings = {}
         for pid in python:
             path = self.stem.with_name(f"{self.stem.name}.{number}.{pid}.txt")
-            recordings[pid] = PySpyRecording.start(self.py_spy, pid, path, rate_hz, gil_only=self.tier.gil_only)
+            recordings[pid] = PySpyRecording.start(self.py_spy, pid, path, rate_hz, self.tier.threads)
         return RecordedSpan(recordings)
 
     def _wait_until_sampling(self, span: RecordedSpan) -> bool:

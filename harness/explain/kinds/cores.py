@@ -1,7 +1,8 @@
 """Others took the cores: the target stood ready to run, and waited for one.
 
 What the target lost to others is at most the time that its threads waited in run queues, and at most what others used;
-see :mod:`harness.analysis.contamination`. A phase's figures that leave such seconds out have another cause.
+see :mod:`harness.analysis.contamination`. So its part is an upper bound. A phase's figures that leave such seconds out
+have another cause.
 """
 
 from __future__ import annotations
@@ -13,25 +14,42 @@ from harness.explain.questions import Question
 from harness.messages import message
 from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
+from harness.record.measurement import ALL, Interval, PhaseMeasurement
 
 
 def causes(question: Question) -> Iterator[Cause]:
-    record = question.record
-    if record is None or question.family not in ("time", "errors", "capacity", "cpu"):
+    record, measured = question.record, question.measured
+    if record is None or measured is None or question.family not in ("time", "errors", "capacity", "cpu"):
         return
     found = contamination_of(record, question.run)
     if not found.count or (found.leaves_enough and question.family != "capacity"):
         return
-    yield question.cause(
-        "cores-taken",
-        message(
-            "cause-cores-taken",
-            share=Amount(100 * found.share, "%"),
-            phase=record.plan.name,
-            seconds=spans_of(found.numbers),
-            others=found.others_cores,
-        ),
+    lost, per_request_ms = _lost(measured)
+    if question.is_compared and per_request_ms is not None:
+        before = [each for phase in question.earlier if (each := _lost(phase)[1]) is not None]
+        per_request_ms -= sum(before) / len(before) if before else 0.0
+    what = message(
+        "cause-cores-taken",
+        share=Amount(100 * lost, "%"),
+        phase=record.plan.name,
+        seconds=spans_of(found.numbers),
+        others=found.others_cores,
     )
+    ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
+    if ms is None or ms.value > 0:
+        yield question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
+
+
+def _lost(phase: PhaseMeasurement) -> tuple[float, float | None]:
+    """The share (0…1) of the time it wanted a core for which the target waited for others, at most; and per request."""
+    target, machine = phase.resources.get("target", {}), phase.resources.get("machine", {})
+    if "waiting_percent" not in target or "others_percent" not in machine or "cpu_percent" not in target:
+        return 0.0, None
+    lost = min(target["waiting_percent"].mean, machine["others_percent"].mean) / 100
+    wanted = target["cpu_percent"].mean / 100 + lost
+    rate = phase.endpoints[ALL].figures.get("throughput")
+    per_request_ms = 1000 * lost / rate.value if rate is not None and rate.value else None
+    return lost / wanted if wanted else 0.0, per_request_ms
 
 
 def spans_of(seconds: Sequence[int]) -> list[str]:

@@ -18,6 +18,10 @@ from harness.record.measurement import PhaseMeasurement
 
 FULL = 0.85
 """Of the core that a process can use with one GIL, or of all cores."""
+HELD = 0.7
+"""Of the time: a GIL that is held for longer is what threads wait for."""
+_BUSY = 0.2
+"""Processes that use less than this share of what the busiest does do not count."""
 _LESS = 0.9
 """A baseline that used less than this share of what this run did was not as busy."""
 
@@ -51,6 +55,22 @@ def saturated(question: Question) -> Message | None:
     if busiest >= FULL:
         return message("cause-saturated-process", used=Amount(100 * min(1.0, busiest), "%"))
     return None
+
+
+def is_crowded(question: Question) -> bool:
+    """Whether threads mostly waited for the GIL, or for one of the cores: then all other waits get longer."""
+    if question.record is None or question.measured is None:
+        return False
+    machine = question.measured.resources.get("machine", {})
+    if "cores" in machine and machine["cpu_percent"].mean >= 100 * FULL * machine["cores"].mean:
+        return True
+    for profile in profiles_of(question.run, question.record, "cpu"):
+        looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
+        used = [sum(span.cpu_s.get(pid, 0.0) for span in profile.spans) for pid in {*profile.spans[0].cpu_s}]
+        busy = sum(each >= _BUSY * max(used) for each in used) if looks else 0
+        samples = question.measured.profile.samples if question.measured.profile else 0
+        return busy > 0 and samples >= HELD * looks * busy
+    return False
 
 
 def _used_cores(phase: PhaseMeasurement) -> float:

@@ -290,6 +290,8 @@ serve(sys.argv[1])
         "0-the_steady.spans.folded",
         "0-the_steady.threads.folded",
         "0-the_steady.threads.spans.folded",
+        "0-the_steady.waits.folded",
+        "0-the_steady.waits.spans.folded",
     ]
 
 
@@ -496,7 +498,7 @@ with start_target(plan.target, folder) as target, SamplingSession(
 
         def py_spy_runs() -> bool:
             tree[:] = psutil.Process(process.pid).children(recursive=True)
-            return [child.name() for child in tree] == ["py-spy", "py-spy"]
+            return [child.name() for child in tree] == ["py-spy"] * 3
 
         try:
             assert wait_until(py_spy_runs)

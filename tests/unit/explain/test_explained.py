@@ -18,6 +18,7 @@ from tests.support.judged import judge
 from tests.support.latencies import lognormal
 from tests.support.plans import steady
 from tests.support.recordings import Failing, Profiles, WorkerState, record_run
+from tests.unit.analysis.test_waits import LOCKED, with_profile
 
 SERVE = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
 RANK = (*SERVE, "search (shop/app.py:120)", "rank (shop/rank.py:40)")
@@ -133,3 +134,35 @@ def test_an_invariant_that_broke_is_explained_by_what_it_says(tmp_path: Path) ->
     (found,) = explanations(folder)
     assert (found.metric, found.what.code) == ("verify", "explain-invariant")
     assert "the ledger does not balance" in found.causes[0].what.text
+
+
+def test_a_lock_that_requests_wait_for_longer_is_the_cause(tmp_path: Path) -> None:
+    """250 samples of 5 a second are 50 s, in some 3,000 requests."""
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
+    for folder in before:
+        with_profile(folder, "waits", {LOCKED: [1, 0, 2, 1, 1, 0]})
+    folder = run_of(tmp_path, "now", ms=36)
+    with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
+    found = explanations(folder, before)[0]
+    cause = found.causes[0]
+    assert (cause.kind, cause.what.code, cause.sure) == ("lock", "cause-lock", True)
+    assert cause.place is not None
+    assert (cause.place.function, cause.place.line) == ("get_stock", 31)
+    assert cause.per_request_ms is not None
+    assert cause.per_request_ms.value == pytest.approx(17, rel=0.15)
+    assert cause.share is not None
+    assert cause.share.value > 0.8
+
+
+def test_a_wait_that_did_not_grow_is_no_cause(tmp_path: Path) -> None:
+    folders = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)] + [run_of(tmp_path, "now", ms=36)]
+    for folder in folders:
+        with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
+    assert [explanation.causes for explanation in explanations(folders[-1], folders[:-1])] == [[]]
+
+
+def test_without_a_baseline_the_longest_wait_may_be_the_cause(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", ms=36, gates=["p95 < 5ms"])
+    with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
+    (found,) = explanations(folder)
+    assert next((cause.kind, cause.sure) for cause in found.causes) == ("lock", False)

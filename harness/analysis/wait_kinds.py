@@ -1,0 +1,106 @@
+"""What a sleeping thread waits for, by its stack.
+
+Only waits of requests count: there must be a function of the target's own code, below a library or server that called
+it. A worker thread that waits for work has none, and neither has an event loop.
+
+The innermost frames say what kind of wait it is. A call into C has no frame of its own; what the source line says then
+stands as a last frame ``[lock]`` (:mod:`harness.sampling.wait_hints`). A thread that sleeps on another line waits for
+the GIL, or does not sleep any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.functions import Frame, parse_frame
+
+_ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/)")
+"""What is around any code, whether it serves requests or not."""
+_LOCKS = re.compile(
+    r"^(threading|queue|sqlalchemy/util/queue|multiprocessing/synchronize|httpcore/_synchronization)\.py$"
+)
+_POOLS = (
+    ("SQLAlchemy pool", re.compile(r"^sqlalchemy/(pool/|util/queue\.py)")),
+    ("psycopg pool", re.compile(r"^psycopg_pool/")),
+    ("Django connection pool", re.compile(r"^django/db/backends/.*pool")),
+    ("Redis pool", re.compile(r"^redis/connection\.py")),
+    ("urllib3 pool", re.compile(r"^urllib3/connectionpool\.py")),
+    ("HTTP pool", re.compile(r"^httpcore/")),
+    ("DBUtils pool", re.compile(r"^dbutils/", re.IGNORECASE)),
+)
+_DOWNSTREAMS = (
+    ("Redis", re.compile(r"^redis/")),
+    (
+        "database",
+        re.compile(r"^(psycopg|psycopg2|pymysql|MySQLdb|mysql|oracledb|pymongo|pymssql|sqlalchemy/engine)[/.]?"),
+    ),
+    ("HTTP", re.compile(r"^(urllib3|requests|httpx|httpcore|aiohttp|http/client|urllib/request)")),
+    ("subprocess", re.compile(r"^subprocess\.py")),
+    ("socket", re.compile(r"^(socket|ssl|selectors)\.py$")),
+)
+_BLOCKING = (
+    re.compile(
+        r"^(socket|ssl|selectors|subprocess)\.py .*(recv|send|read|write|connect|select|poll|wait|do_handshake)"
+    ),
+    re.compile(r"^psycopg/.* (\w+\.)?(wait\w*|_?execute\w*|connect|fetch\w*|commit|rollback)$"),
+    re.compile(r"^sqlalchemy/engine/default\.py (\w+\.)?do_(execute|commit|rollback|ping|begin)\w*$"),
+)
+"""``file function`` in which a thread waits for what is downstream, without a line that says so."""
+_HINT = re.compile(r"\[(\w+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a thread waits for, and the innermost function of the target's own code that does."""
+
+    kind: str
+    what: str
+    place: Frame
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.kind, self.what, self.place.key
+
+
+def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
+    """What a thread with this stack waits for if it sleeps; None if it serves no request, or that is not known."""
+    *_, last = frames
+    hinted = _HINT.fullmatch(last)
+    stack = [parse_frame(text) for text in (frames[:-1] if hinted else frames)]
+    at = next((at for at in reversed(range(len(stack))) if stack[at].file in own), None)
+    if at is None or not any(_dispatches(frame, own) for frame in stack[:at]):
+        return None
+    inner = stack[at + 1 :]
+    kind, what = _kind(inner, hinted[1] if hinted else "")
+    return Wait(kind, what, stack[at]) if kind else None
+
+
+def _dispatches(frame: Frame, own: Collection[str]) -> bool:
+    return bool(frame.file) and frame.file not in own and not _ROOTS.match(_short(frame.file))
+
+
+def _kind(inner: Sequence[Frame], hint: str) -> tuple[str, str]:
+    """The kind of wait of a stack below the own code, and of what; ("", "") if none is known."""
+    files = [_short(frame.file) for frame in inner]
+    leaf = inner[-1] if inner else None
+    downstream = next((name for name, pattern in _DOWNSTREAMS for file in files if pattern.match(file)), "")
+    if leaf is not None and any(pattern.match(f"{files[-1]} {leaf.function}") for pattern in _BLOCKING):
+        return "downstream", downstream or "socket"
+    if (files and _LOCKS.match(files[-1])) or hint == "lock":
+        pool = next((name for name, pattern in _POOLS for file in files if pattern.match(file)), "")
+        if pool:
+            return "pool", pool
+        return ("queue", "") if "queue.py" in files else ("lock", "")
+    match hint:
+        case "database" | "socket":
+            return "downstream", downstream or hint
+        case "sleep" | "disk":
+            return hint, ""
+    return "", ""
+
+
+def _short(file: str) -> str:
+    """A path below the standard library's folder, wherever that is."""
+    return re.sub(r"^.*lib/python3[.\d]*t?/(?!site-packages|dist-packages)", "", file)

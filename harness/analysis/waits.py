@@ -1,0 +1,100 @@
+"""What the target's threads waited for in a phase, as time per request.
+
+All threads are sampled a few times a second, sleeping or not, and apart from them those that do not sleep. What is
+classified as a wait (:mod:`harness.analysis.wait_kinds`) less those of the same stack that were busy is the number of
+threads that wait. Over the rate of the samples and the requests meanwhile, it is a time per request (Little's law).
+
+Waits come in bursts, and all threads of a sample are seen in the same one. So the interval is that of a ratio of sums
+over the spans of the phase (Cochran 1977, section 6.4), never narrower than that of independent samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.intervals import around
+from harness.analysis.profiles import FEWEST_SPANS, profiles_of, requests_during
+from harness.analysis.wait_kinds import Wait, wait_of
+from harness.record.measurement import Interval, WaitTime
+from harness.record.profiles import Profile, ProfileKind, read_spans
+from harness.recording.run import PhaseRecord, RunRecording
+
+SHORTEST_MS = 0.01
+MOST = 20
+_UNKNOWN_DISPERSION = 10.0
+"""How much more than independent samples those of too few spans are taken to vary: dozens of threads wait at once."""
+_MANY = 1e6
+
+Floats = npt.NDArray[np.float64]
+
+
+def waits_of(run: RunRecording, record: PhaseRecord) -> list[WaitTime] | None:
+    """The waits of a phase, the longest first; None if it was not sampled for them."""
+    found = profiles_of(run, record, "waits")
+    if not found or not found[0].spans or not record.length_s:
+        return None
+    profile = found[0]
+    own = {file for each in (*found, *profiles_of(run, record, "cpu")) for file in each.own}
+    requests = np.array([requests_during(record, span) for span in profile.spans])
+    if requests.sum() <= 0:
+        return []
+    busy = _busy(run, record, own)
+    sampled_s = sum(span.duration_s for span in profile.spans)
+    waits = []
+    for key, (wait, counts) in _counted(run, profile, own).items():
+        running = busy.get(key, 0.0) * sampled_s
+        seconds = counts / np.array([span.rate_hz for span in profile.spans])
+        waiting = seconds * max(0.0, 1 - running / seconds.sum())
+        ms = _per_request(waiting, requests, 1 / profile.spans[-1].rate_hz)
+        if ms.value >= SHORTEST_MS:
+            function, file, line = wait.place.function, wait.place.file, wait.place.line
+            waits.append(WaitTime(kind=wait.kind, what=wait.what, function=function, file=file, line=line, ms=ms))
+    return sorted(waits, key=lambda each: -each.ms.value)[:MOST]
+
+
+def _counted(run: RunRecording, profile: Profile, own: set[str]) -> dict[tuple[str, str, str], tuple[Wait, Floats]]:
+    """How often each wait was seen in each span; its place has the line that was seen most."""
+    counts: defaultdict[tuple[str, str, str], Floats] = defaultdict(lambda: np.zeros(len(profile.spans)))
+    seen: defaultdict[tuple[str, str, str], Counter[Wait]] = defaultdict(Counter)
+    file = run.folder.path / profile.spans_path if profile.spans_path else None
+    for span, _, stack in read_spans(file, profile) if file and file.is_file() else []:
+        wait = wait_of(stack.frames, own)
+        if wait is not None:
+            counts[wait.key][span] += stack.weight
+            seen[wait.key][wait] += stack.weight
+    return {key: (seen[key].most_common(1)[0][0], counted) for key, counted in counts.items()}
+
+
+def _busy(run: RunRecording, record: PhaseRecord, own: set[str]) -> dict[tuple[str, str, str], float]:
+    """How many threads were busy with such a stack, on average."""
+    kind: ProfileKind = "threads"
+    found: Counter[tuple[str, str, str]] = Counter()
+    for profile in profiles_of(run, record, kind)[:1]:
+        looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
+        file = run.folder.path / profile.spans_path if profile.spans_path else None
+        if not looks or file is None or not file.is_file():
+            continue
+        for _, _, stack in read_spans(file, profile):
+            wait = wait_of(stack.frames, own)
+            if wait is not None:
+                found[wait.key] += stack.weight
+        return {key: count / looks for key, count in found.items()}
+    return {}
+
+
+def _per_request(waiting_s: Floats, requests: Floats, sample_s: float) -> Interval:
+    """Time per request in ms; ``waiting_s`` are thread seconds by span, in samples worth ``sample_s`` each."""
+    total, spans = float(requests.sum()), len(requests)
+    value = float(waiting_s.sum()) / total
+    independent = sample_s * float(waiting_s.sum()) / total**2
+    if spans >= FEWEST_SPANS:
+        residuals = waiting_s - value * requests
+        variance = spans / (spans - 1) * float((residuals**2).sum()) / total**2
+        low, high = around(value, math.sqrt(max(variance, independent)), spans - 1)
+    else:
+        low, high = around(value, math.sqrt(_UNKNOWN_DISPERSION * independent), _MANY)
+    return Interval(value=1000 * value, low=1000 * low, high=1000 * high)

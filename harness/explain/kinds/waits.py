@@ -1,0 +1,77 @@
+"""What requests wait for: a lock, a connection from a pool, something downstream, the disk, a sleep.
+
+Beside a baseline, those waits are causes that grew for certain. Without one, the longest are possible causes. Where all
+threads wait for the GIL or a core, every other wait gets longer, too: the locks of threads that do not run are held for
+longer. If a function grew in such a target, waits are not sure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.explain.arithmetic import less, mean_of, sum_of
+from harness.explain.kinds.saturation import is_crowded
+from harness.explain.questions import Question
+from harness.messages import Message, message
+from harness.metrics.formatting import Estimate
+from harness.record.explanation import Cause, CauseKind, Place
+from harness.record.measurement import Interval, WaitTime
+
+_NONE = Interval(value=0.0, low=0.0, high=0.0)
+_MOST_PLACES = 3
+
+
+def causes(question: Question) -> Iterator[Cause]:
+    if question.family not in ("time", "errors", "capacity") or question.measured is None:
+        return
+    waits = _by_resource(question.measured.waits or [])
+    before = [_by_resource(phase.waits) for phase in question.earlier if phase.waits is not None]
+    compared = question.is_compared and bool(before)
+    grew = question.is_compared and bool(question.summary.suspects)
+    sure = compared and not (grew and is_crowded(question))
+    for key, parts in waits.items():
+        ms = sum_of([part.ms for part in parts])
+        if compared:
+            earlier = [sum_of([part.ms for part in run[key]]) if key in run else _NONE for run in before]
+            ms = less(ms, mean_of(earlier))
+        if ms.low > 0:
+            yield _cause(question, parts, ms, compared=compared, sure=sure)
+
+
+_Resource = tuple[str, ...]
+
+
+def _by_resource(waits: Sequence[WaitTime]) -> Mapping[_Resource, list[WaitTime]]:
+    """Waits for one pool are one, wherever they are; of other waits each place is."""
+    found: defaultdict[_Resource, list[WaitTime]] = defaultdict(list)
+    for wait in waits:
+        found[(wait.kind, wait.what) if wait.kind == "pool" else wait.key].append(wait)
+    return found
+
+
+def _cause(question: Question, parts: Sequence[WaitTime], ms: Interval, *, compared: bool, sure: bool) -> Cause:
+    longest = parts[0]
+    place = Place(function=longest.function, file=longest.file, line=longest.line or None)
+    others = [
+        str(Place(function=part.function, file=part.file, line=part.line)) for part in parts[1 : 1 + _MOST_PLACES]
+    ]
+    evidence = [message("evidence-other-places", places=others)] if others else []
+    kind, what = _words(longest, place, ms, compared=compared)
+    return question.cause(kind, what, ms=ms, place=place, sure=sure, evidence=evidence)
+
+
+def _words(wait: WaitTime, place: Place, ms: Interval, *, compared: bool) -> tuple[CauseKind, Message]:
+    params = {"place": str(place), "ms": Estimate(ms, "ms"), "more": " more" if compared else ""}
+    match wait.kind:
+        case "pool":
+            return "pool", message("cause-pool", pool=wait.what, **params)
+        case "downstream":
+            return "downstream", message("cause-downstream", what=wait.what, **params)
+        case "queue":
+            return "queue", message("cause-queue", **params)
+        case "sleep":
+            return "sleep", message("cause-sleep", **params)
+        case "disk":
+            return "disk", message("cause-disk", **params)
+    return "lock", message("cause-lock", **params)
