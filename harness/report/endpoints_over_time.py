@@ -5,7 +5,7 @@ All figures are exact sums of the recorded buckets, never means of percentiles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -40,8 +40,10 @@ def heat_step_s(axis: TimeAxis) -> int:
     return -(-axis.seconds // _HEAT_COLUMNS)
 
 
-def endpoints_over_time(journal: Journal, ids: Sequence[int], axis: TimeAxis) -> list[dict[str, Any]]:
-    """The figures by point of all endpoints together, then of each of ``ids``.
+def endpoints_over_time(
+    journal: Journal, ids: Sequence[int], axis: TimeAxis, among: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """The figures by point of all endpoints together (of those ``among`` them), then of each of ``ids``.
 
     Rates are per second, response times in ms (None if no request completed). ``service_p95`` is there only in the open
     model. ``heat`` are the cells of the latency heat map that are not empty, flat: column, row, count, column …
@@ -49,9 +51,12 @@ def endpoints_over_time(journal: Journal, ids: Sequence[int], axis: TimeAxis) ->
     others = len(ids) + 1
     slot_of = np.full(max(journal.endpoints, default=0) + 1, others)
     slot_of[list(ids)] = np.arange(1, others)
+    is_among = np.isin(np.arange(len(slot_of)), list(journal.endpoints if among is None else among))
     figures = _Figures(others + 1, axis)
     for _, seconds in groupby(journal.seconds, lambda second: second.second // axis.step_s // _AT_ONCE):
         table = SecondTable.joined([second.table for second in seconds])
+        if among is not None:
+            table = table.of(np.flatnonzero(is_among[table.endpoint]))
         figures.add(table, slot_of[table.endpoint])
         figures.add(table, np.zeros(len(table), dtype=np.int64))
     return [figures.of(slot) for slot in range(others)]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.record.histogram import Ints
 from harness.record.journal import Journal
+from harness.record.measurement import ONLY
 from harness.record.plain_text import natural, plain
 from harness.record.resources import Line, LineChart, Reading
 from harness.record.second_table import IS_OPEN, RESPONSE, SERVICE, SUMS_US
@@ -48,12 +49,14 @@ _GENERATOR = LineChart(
 CHARTS: tuple[LineChart, ...] = (_USERS, *(chart for kind in SAMPLERS for chart in kind.charts), _GENERATOR)
 
 
-def busiest_endpoints(journal: Journal) -> list[int]:
-    """The ids of the endpoints that the charts offer, most requests first."""
+def busiest_endpoints(journal: Journal, variant: str = ONLY) -> list[int]:
+    """The ids of the endpoints of a variant that the charts offer, most requests first."""
     requests = np.zeros(max(journal.endpoints, default=0) + 1, dtype=np.int64)
     for second in journal.seconds:
         np.add.at(requests, second.table.endpoint, second.table.requests)
-    used = [endpoint for endpoint in journal.endpoints if requests[endpoint]]
+    used = [
+        number for number, endpoint in journal.endpoints.items() if requests[number] and endpoint.variant == variant
+    ]
     used.sort(key=lambda endpoint: (-requests[endpoint], natural(str(journal.endpoints[endpoint]))))
     return used[:MOST_ENDPOINTS]
 
@@ -80,19 +83,20 @@ class TimeAxis:
         return rounded(counts / self.lengths)
 
 
-def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis) -> dict[str, Any]:
-    """Failed requests by error: ``names`` (most frequent first, the rest together) and their ``cells``.
+def errors_over_time(journal: Journal, endpoints: list[int], axis: TimeAxis, variant: str = ONLY) -> dict[str, Any]:
+    """A variant's failed requests by error: ``names`` (most frequent first, the rest together) and their ``cells``.
 
     ``cells`` is flat: endpoint (its index in ``endpoints``, -1 for others), index in ``names``, point, count …
     """
+    failures = [failure for failure in journal.failures if journal.endpoints[failure.endpoint].variant == variant]
     totals: Counter[str] = Counter()
-    for failure in journal.failures:
+    for failure in failures:
         totals[failure.failure] += failure.count
     errors = [error for error, _ in totals.most_common(_MOST_ERRORS)]
     error_index = {error: index for index, error in enumerate(errors)}
     endpoint_index = {endpoint: index for index, endpoint in enumerate(endpoints)}
     cells: defaultdict[tuple[int, int, int], int] = defaultdict(int)
-    for failure in journal.failures:
+    for failure in failures:
         point = min(failure.second // axis.step_s, axis.points - 1)
         error = error_index.get(failure.failure, len(errors))
         cells[endpoint_index.get(failure.endpoint, -1), error, point] += failure.count

@@ -19,6 +19,10 @@ function chartKinds(data, state) {
   const area = (name, y, tone, more = {}) =>
     line(name, y, tone, { ...more, trace: { fill: "tozeroy", fillcolor: faded(tone, 0.16), ...more.trace } });
 
+  // What the baseline, or build A, was: a broad pale line behind that of today.
+  const before = (name, endpoint, key, tone) => !endpoint.behind[key] ? [] : [
+    line(`${name}, ${data.behind}`, endpoint.behind[key], tone, { line: { color: faded(tone, 0.35), width: 6 } })];
+
   const ms = { ticksuffix: " ms", hoverformat: ",.4~g" };
   const perSecond = { ticksuffix: "/s", hoverformat: ",.4~g" };
   // Ticks at decades alone would leave an axis of less than two decades almost without ticks.
@@ -30,17 +34,19 @@ function chartKinds(data, state) {
   };
 
   const overTime = {
-    throughput: ({ completed, failed }) => ({
-      traces: [area("responses", completed, "blue"), line("failed", failed, "red", { line: { dash: "dot" } })],
+    throughput: (endpoint) => ({
+      traces: [...before("responses", endpoint, "completed", "green"), area("responses", endpoint.completed, "blue"),
+        line("failed", endpoint.failed, "red", { line: { dash: "dot" } })],
       y: perSecond,
     }),
     percentiles: (endpoint) => ({
       traces: [
+        ...before("P50", endpoint, "p50", "sky"), ...before("P95", endpoint, "p95", "blue"),
         line("max", endpoint.max, "grey", { line: { width: 1, dash: "dot" } }),
         line("P99", endpoint.p99, "orange"), line("P95", endpoint.p95, "blue"), line("P50", endpoint.p50, "sky"),
         ...(endpoint.service_p95 ? [line("P95 of service time", endpoint.service_p95, "purple", { line: { dash: "dash" } })] : []),
       ],
-      y: logMs(endpoint.max, endpoint.p50, limits().map((limit) => limit.y0)), shapes: limits(),
+      y: logMs(endpoint.max, endpoint.p50, endpoint.behind.p50 ?? [], limits().map((limit) => limit.y0)), shapes: limits(),
     }),
     started: ({ started, completed }) => ({
       traces: [line("started", started, "green"), line("responses", completed, "blue", { line: { dash: "dot" } })],

@@ -7,17 +7,22 @@
   const state = { endpoint: 0, phase: "measured", printing: false };
   const { overTime, distributions, unit, wholeRange } = chartKinds(data, state);
   const { colour, faded, text, short } = plots;
+  const LEFT = 64, RIGHT = 10; // margins of charts over time
+  // The section of an endpoint has some charts again. They are drawn only while it is shown.
+  const kindOf = (id) => plots.nodes.get(id).dataset.kind ?? id;
+  const isTimed = (id) => kindOf(id) in overTime;
+  const timed = [...plots.nodes.keys()].filter(isTimed);
 
   function layoutOf(id, node, own) {
-    const timed = id in overTime;
+    const timed = isTimed(id);
     const axis = { ...plots.axis(), automargin: !timed };
     const width = state.printing ? 345 : node.clientWidth;
     const [from, to] = selection.span?.map((second) => second / unit.of) ?? wholeRange;
-    const perUnit = (width - 70) / (to - from);
+    const perUnit = (width - LEFT - RIGHT) / (to - from);
     const phases = timed ? data.phases : [];
     return plots.layout({
       width: state.printing ? width : undefined, height: state.printing ? 170 : undefined, autosize: !state.printing,
-      margin: { l: 64, r: 10, t: timed ? 22 : 12, b: 26 },
+      margin: { l: LEFT, r: RIGHT, t: timed ? 22 : 12, b: 26 },
       hovermode: own.hovermode ?? "x unified", dragmode: timed ? "zoom" : false,
       xaxis: timed ? { ...axis, fixedrange: false, range: [from, to], ticksuffix: unit.suffix, hoverformat: ",.4~g" } : { ...axis, ...own.x },
       yaxis: { ...axis, rangemode: "tozero", nticks: 6, separatethousands: true, ...own.y },
@@ -43,11 +48,12 @@
     const node = plots.nodes.get(id);
     const endpoint = data.endpoints[state.endpoint];
     const distribution = endpoint.distributions[state.phase];
+    if (!node.checkVisibility()) return;
     let own;
-    if (id in overTime) own = overTime[id](endpoint);
-    else own = distribution ? distributions[id](distribution) : "No request of this endpoint completed in this phase.";
+    if (isTimed(id)) own = overTime[kindOf(id)](endpoint);
+    else own = distribution ? distributions[kindOf(id)](distribution) : "No request of this endpoint completed in this phase.";
     plots.draw(id, own.traces ?? own, layoutOf(id, node, own));
-    if (id in overTime && !node.dataset.drawn) node.on("plotly_relayout", (event) => zoomed(event));
+    if (isTimed(id) && !node.dataset.drawn) follow(node);
     node.dataset.drawn = `${state.endpoint}/${state.phase}`;
   }
 
@@ -68,6 +74,21 @@
     draw(id);
   }
 
+  // One crosshair: the time that the mouse points at, in all charts over time.
+  function follow(node) {
+    node.on("plotly_relayout", zoomed);
+    node.addEventListener("mousemove", (event) => {
+      const share = (event.clientX - node.getBoundingClientRect().left - LEFT) / (node.clientWidth - LEFT - RIGHT);
+      for (const id of timed) cross(plots.nodes.get(id), share >= 0 && share <= 1 ? share : null);
+    });
+    node.addEventListener("mouseleave", () => { for (const id of timed) cross(plots.nodes.get(id), null); });
+  }
+  function cross(node, share) {
+    const line = node.querySelector(".crosshair") ?? node.appendChild(Object.assign(document.createElement("i"), { className: "crosshair" }));
+    line.hidden = share === null;
+    line.style.left = `${LEFT + share * (node.clientWidth - LEFT - RIGHT)}px`;
+  }
+
   // To zoom is to select a span: the flame graph shows it, too.
   function zoomed(event) {
     const from = event["xaxis.range[0]"], to = event["xaxis.range[1]"];
@@ -75,7 +96,7 @@
     if (from !== undefined) selection.set({ span: [second(from), second(to)] });
     else if (event["xaxis.autorange"] || event["xaxis.range"]) selection.set({ span: null });
   }
-  selection.follow((changed) => { if (changed.includes("span")) redraw(Object.keys(overTime)); });
+  selection.follow((changed) => { if (changed.includes("span")) redraw(timed); });
 
   const endpointSelects = [document.getElementById("endpoint"), document.getElementById("distribution-endpoint")];
   const phaseSelect = document.getElementById("distribution-phase");
@@ -92,7 +113,7 @@
     select.options[0].dataset.all = "";
     selection.link(select, "endpoint");
   }
-  phaseSelect.addEventListener("change", () => { state.phase = phaseSelect.value; redraw(Object.keys(distributions)); });
+  phaseSelect.addEventListener("change", () => { state.phase = phaseSelect.value; redraw([...plots.nodes.keys()].filter((id) => !isTimed(id))); });
   if (withLoad.measured) phaseSelect.options[0].dataset.all = "";
   selection.link(phaseSelect, "phase");
 

@@ -96,6 +96,7 @@ const selection = {
       return [chip];
     });
     bar.hidden = !chips.length;
+    bar.querySelector("a").hidden = !selection.span || !document.getElementById("flames");
     bar.querySelector(".chips").replaceChildren(...chips);
   };
   selection.follow(showBar);

@@ -8,7 +8,7 @@ from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts
 from harness.report.sections.comparison import ComparedFigures, ComparedRuns, ComparisonVerdict
 from harness.report.sections.duet import Builds
-from harness.report.sections.endpoints import Endpoints
+from harness.report.sections.endpoints import Endpoints, OneEndpoint
 from harness.report.sections.errors import Errors
 from harness.report.sections.explanations import Explanations
 from harness.report.sections.findings import Findings
@@ -36,6 +36,7 @@ SECTIONS: tuple[Section, ...] = (
     Timeline(),
     ResponseTimes(),
     Endpoints(),
+    OneEndpoint(),
     Errors(),
     Requests(),
     Flames(),

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from harness.plan.duet import B
 from harness.plan.model import Phase, RunPlan
 from harness.plan.phases import KINDS
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram, highest_of
+from harness.record.measurement import ONLY
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
+from harness.report.behind import behind
 from harness.report.contents import Report, Section
 from harness.report.endpoints_over_time import HEAT_ROWS_PER_DECADE, endpoints_over_time, heat_step_s, log_rows
 from harness.report.time_series import TimeAxis, busiest_endpoints, errors_over_time, line_charts, rounded
@@ -48,33 +51,46 @@ class ResponseTimes(Section):
 
 
 def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
-    """See ``assets/chartkinds.js``, which reads it. ``endpoints[0]`` is all endpoints together."""
+    """See ``assets/chartkinds.js``, which reads it. ``endpoints[0]`` is all endpoints together.
+
+    Of a duet, all of it is build B's, with build A's lines ``behind`` it.
+    """
     journal, plan = run.journal, run.plan
     axis = TimeAxis(journal)
     bounds = range_bounds_ms(plan)
-    ids = busiest_endpoints(journal)
-    names = ["All endpoints", *(plain(str(journal.endpoints[endpoint])) for endpoint in ids)]
+    variant = B if plan.is_duet else ONLY
+    records = [record for record in run.phases if record.variant == variant]
+    ids = busiest_endpoints(journal, variant)
+    own = [number for number, endpoint in journal.endpoints.items() if endpoint.variant == variant]
+    over_time = endpoints_over_time(journal, ids, axis, own if plan.is_duet else None)
     endpoints = [
-        {"name": name, **over_time, "distributions": distributions(run.phases, endpoint, bounds)}
-        for name, endpoint, over_time in zip(names, [None, *ids], endpoints_over_time(journal, ids, axis), strict=True)
+        {"name": name, **figures, "behind": lines, "distributions": distributions(records, endpoint, bounds)}
+        for name, endpoint, figures, lines in zip(
+            ["All endpoints", *(plain(str(journal.endpoints[endpoint])) for endpoint in ids)],
+            [None, *ids],
+            over_time,
+            behind(run, ids, axis),
+            strict=True,
+        )
     ]
     return {
         "step_s": axis.step_s,
         "points": axis.points,
         "seconds": axis.seconds,
-        "phases": _phases(run),
+        "phases": _phases(records),
+        "behind": "build A" if plan.is_duet else "baseline",
         "contaminated": contaminated_spans(summary),
         "limits": _limits(summary),
         "bounds_ms": bounds,
         "endpoints": endpoints,
-        "errors": errors_over_time(journal, ids, axis),
+        "errors": errors_over_time(journal, ids, axis, variant),
         "line_charts": line_charts(journal, run.readings, axis),
         "heat": {"step_s": heat_step_s(axis), "rows_per_decade": HEAT_ROWS_PER_DECADE},
         "distributions": {"rows_per_decade": ROWS_PER_DECADE, "curve": CURVE},
     }
 
 
-def _phases(run: RunRecording) -> list[dict[str, Any]]:
+def _phases(records: Sequence[PhaseRecord]) -> list[dict[str, Any]]:
     return [
         {
             "index": record.index,
@@ -84,7 +100,7 @@ def _phases(run: RunRecording) -> list[dict[str, Any]]:
             "start_s": record.start_s,
             "end_s": record.end_s,
         }
-        for record in run.phases
+        for record in records
     ]
 
 

@@ -193,12 +193,47 @@ def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_
     assert ranges() == whole
 
 
+def test_the_crosshair_of_one_chart_is_at_the_same_time_in_all(page: Page) -> None:
+    plot = page.locator("#cpu .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    plot.hover(position={"x": 100, "y": 50})
+    lines = page.locator(".crosshair:visible")
+    timed = page.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].filter((node) => node.layout?.xaxis.ticksuffix).length"
+    )
+    assert lines.count() == timed == 10
+    assert len({line.evaluate("line => line.style.left") for line in lines.all()}) == 1
+    page.locator("#gates").hover()
+    assert lines.count() == 0
+
+
+def test_an_endpoint_has_a_section_of_its_own(page: Page) -> None:
+    row = page.locator("#endpoint-table tbody:not([hidden]) tr", has_text="/checkout")
+    figures = row.locator("td").all_inner_texts()[1:]
+    section = page.locator("#endpoint-section")
+    assert section.is_hidden()
+    row.locator("button").click()
+    drawn(page)
+    assert section.locator("h2 span").inner_text() == "POST /checkout"
+    rows = section.locator("#endpoint-phases tbody tr")
+    phases = [rows.nth(place).locator("td").all_inner_texts() for place in range(rows.count())]
+    assert [phase[0] for phase in phases] == ["ramp", "steady", "stress", "diagnose"]
+    assert phases[1][1:] == figures
+    assert section.locator("#endpoint-changes tbody tr").count() > 0
+    assert points(page, "endpoint-percentiles", 2) == points(page, "percentiles", 2)
+    assert "endpoint=POST+%2Fcheckout" in page.url
+    section.locator("#endpoint-close").click()
+    drawn(page)
+    assert section.is_hidden()
+
+
 def test_a_line_can_be_switched_off(page: Page) -> None:
     button = page.locator("#figure-percentiles .legend button", has_text="max")
     button.click()
-    assert page.evaluate("document.getElementById('percentiles').data[0].visible") is False
+    trace = "document.getElementById('percentiles').data.find(({ name }) => name === 'max')"
+    assert page.evaluate(f"{trace}.visible") is False
     button.click()
-    assert page.evaluate("document.getElementById('percentiles').data[0].visible") is True
+    assert page.evaluate(f"{trace}.visible") is True
 
 
 def test_hostile_texts_are_shown_as_they_are(page: Page) -> None:
@@ -459,7 +494,7 @@ def test_it_prints_light_and_whole(dark: tuple[Page, Seen], tmp_path: Path) -> N
     paper = tmp_path / "report.pdf"
     page.evaluate(
         """() => addEventListener("beforeprint", () => {
-             const plots = [...document.querySelectorAll("[data-chart]")];
+             const plots = [...document.querySelectorAll("[data-chart]")].filter((plot) => plot.checkVisibility());
              const narrow = plots.every((plot) => plot.layout.width === 345);
              window.printed = [document.documentElement.dataset.theme, narrow];
            })"""
