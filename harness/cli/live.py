@@ -16,8 +16,9 @@ from rich.live import Live
 from rich.text import Text
 
 from harness.api.plain_output import clock
-from harness.cli import live_screen
-from harness.cli.live_screen import Part
+from harness.cli import live_layout, live_screen
+from harness.cli.live_layout import Part
+from harness.cli.live_target import TargetFigures
 from harness.gates.live import LiveGates
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message
@@ -67,7 +68,7 @@ class LiveView:
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._console.print(Text(f"run folder: {folder.path}", style="dim"), soft_wrap=True)
-        self._screen = _RunScreen(plan, str(folder.path), target)
+        self._screen = _RunScreen(plan, folder, target)
         self._live = Live(
             console=self._console,
             screen=True,
@@ -106,15 +107,17 @@ class LiveView:
 class _RunScreen:
     """The screen of one run. Figures are computed when a second has come in, clocks each time."""
 
-    def __init__(self, plan: RunPlan, folder: str, target: str) -> None:
+    def __init__(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
         self._totals = RunTotals(plan)
         self._gates = LiveGates(self._totals)
-        self._folders = live_screen.folders(folder, target)
+        self._target = TargetFigures(folder)
+        self._folders = live_screen.folders(str(folder.path), target)
         self._figures: tuple[tuple[int, int], list[Part], list[Part]] | None = None
 
     def update(self, journal: Journal) -> None:
         begun = len(self._totals.spans)
         if self._totals.update(journal) or len(journal.phases) != begun:
+            self._target.update()
             self._figures = None
 
     def when(self, now: float) -> str:
@@ -123,18 +126,20 @@ class _RunScreen:
 
     def draw(self, messages: list[tuple[str, str]], now: float, width: int, height: int) -> Layout:
         size, at_s = (width, height), self._at_s(now)
+        left, right = live_layout.column_widths(width)
         if self._figures is None or self._figures[0] != size:
-            self._figures = (size, *self._compute(width, height))
-        _, upper, lower = self._figures
+            self._figures = (size, self._compute(left), self._compute_others(right or left, height, alone=right > 0))
+        _, figures, others = self._figures
         parts = [
-            live_screen.header(self._totals.plan, at_s, width),
+            live_screen.header(self._totals.plan, at_s, left),
             self._folders,
-            live_screen.phases(self._totals, at_s, width),
-            *upper,
+            live_screen.phases(self._totals, at_s, left),
+            *figures,
             live_screen.messages(messages),
-            *lower,
         ]
-        return live_screen.lay_out(parts, height)
+        if not right:
+            return live_layout.lay_out([*parts, *others], height)
+        return live_layout.beside(live_layout.lay_out(parts, height), live_layout.lay_out(others, height), left)
 
     def _at_s(self, now: float) -> float:
         """The time of the run: the journal is a second or two behind."""
@@ -142,16 +147,22 @@ class _RunScreen:
             return self._totals.now_s
         return max(self._totals.now_s, now - self._totals.epoch_s)
 
-    def _compute(self, width: int, height: int) -> tuple[list[Part], list[Part]]:
+    def _compute(self, width: int) -> list[Part]:
         totals, standing = self._totals, self._gates.standing()
         current = totals.phase(totals.current).name if totals.current is not None else None
-        upper = [
+        return [
             live_screen.load(totals, width),
             live_screen.percentiles(totals, width),
             live_screen.sparklines(totals, width),
+            live_screen.target(self._target, width),
             live_screen.gates_title(standing),
             live_screen.gates(standing, current, width),
             live_screen.generator(totals),
             live_screen.failures(totals, width),
         ]
-        return upper, [live_screen.endpoints(totals, width, height - _OTHERS)]
+
+    def _compute_others(self, width: int, height: int, *, alone: bool) -> list[Part]:
+        """What stands in a column of its own if the terminal is wide, else below, as far as there is room."""
+        steps = live_screen.steps(self._totals, alone=alone)
+        taken = len(steps.rows) + 2 if alone else _OTHERS
+        return [steps, live_screen.endpoints(self._totals, width, height - taken)]

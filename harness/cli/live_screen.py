@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rich.layout import Layout
 from rich.text import Text
 
 from harness.analysis.generator import BUSY, DISTORTION, STALL
 from harness.api.plain_output import clock, errors, gate_name, load_now, stands
+from harness.cli.live_layout import FIGURE, SPARE, Part, aligned
+from harness.cli.live_target import TargetFigures
 from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
 from harness.metrics.aggregate import Aggregate
@@ -17,7 +17,8 @@ from harness.plan.duet import A, B
 from harness.plan.model import Phase, RunPlan
 from harness.record.journal_entries import PhaseSpan
 from harness.record.plain_text import one_line
-from harness.report.formatting import ms, number, percent
+from harness.report.formatting import load as level_of
+from harness.report.formatting import ms, number, percent, size
 
 RECENT_S = 5
 """How many seconds "now" spans."""
@@ -25,72 +26,10 @@ RECENT_S = 5
 _BARS = "▁▂▃▄▅▆▇█"
 _BAR = 20
 _LABEL = 11
-_FIGURE = 10
 _MESSAGES = 5
 _FAILURES = 5
 _NARROW = 60
 _QUANTILES = {"P50": 0.5, "P95": 0.95, "P99": 0.99, "max": 1.0}
-_SPARE = 8
-"""Parts from this rank on get only the lines that the others leave."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the screen, a line per row.
-
-    Parts of a lower ``rank`` come first when lines are short: each gets its ``least`` rows, then all, then a blank line
-    below (``air``). ``keep`` is the row that stays if there is no room for all.
-    """
-
-    rank: int
-    rows: Sequence[Text]
-    least: int = 1
-    keep: int = 0
-    air: bool = True
-
-    def draw(self, height: int) -> Text:
-        """At most ``height`` of the rows, which are cut off at the screen's edge."""
-        first = max(0, min(self.keep, len(self.rows) - height))
-        text = Text("\n", no_wrap=True, overflow="ellipsis").join(self.rows[first : first + height])
-        text.no_wrap, text.overflow = True, "ellipsis"
-        return text
-
-
-def aligned(rows: Sequence[Sequence[Text]], *, most: Sequence[int] = (), figures: int = 0) -> list[Text]:
-    """Rows of cells as columns. ``most`` limits the first columns' widths; the last ``figures`` are right-aligned."""
-    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
-    for column, limit in enumerate(most if rows else ()):
-        widths[column] = min(widths[column], limit)
-    others = len(widths) - figures
-    for row in rows:
-        for column, cell in enumerate(row[: others if figures else -1]):
-            cell.align("left", widths[column])
-        for cell in row[others:]:
-            cell.align("right", max(cell.cell_len, _FIGURE - 2))
-    return [Text("  ").join(row) for row in rows]
-
-
-def heights(parts: Sequence[Part], height: int) -> list[int]:
-    """How many of ``height`` lines each part gets."""
-    given = [0] * len(parts)
-    order = sorted(range(len(parts)), key=lambda index: parts[index].rank)
-    for wanted in (
-        [0 if part.rank >= _SPARE else min(part.least, len(part.rows)) for part in parts],
-        [len(part.rows) for part in parts],
-        [len(part.rows) + part.air for part in parts],
-    ):
-        for index in order:
-            given[index] += min(height - sum(given), wanted[index] - given[index])
-    return given
-
-
-def lay_out(parts: Sequence[Part], height: int) -> Layout:
-    """The parts below each other."""
-    parts = [part for part in parts if part.rows]
-    sized = zip(parts, heights(parts, height), strict=True)
-    layout = Layout()
-    layout.split_column(*(Layout(part.draw(given), size=given) for part, given in sized if given))
-    return layout
 
 
 def header(plan: RunPlan, elapsed_s: float, width: int) -> Part:
@@ -179,7 +118,7 @@ def percentiles(totals: RunTotals, width: int) -> Part:
     span = totals.current
     if span is None:
         return Part(1, [])
-    names = list(_QUANTILES)[: max(1, (width - _LABEL) // _FIGURE)]
+    names = list(_QUANTILES)[: max(1, (width - _LABEL) // FIGURE)]
 
     def row(label: str, requests: Aggregate | None) -> list[Text]:
         values = [requests.quantile(_QUANTILES[name]) if requests else None for name in names]
@@ -201,7 +140,7 @@ def percentiles(totals: RunTotals, width: int) -> Part:
 
 def sparklines(totals: RunTotals, width: int) -> Part:
     """Throughput and P95 of the last minute, a character per second."""
-    room = min(KEPT_S, width - _LABEL - _FIGURE)
+    room = min(KEPT_S, width - _LABEL - FIGURE)
     seconds = totals.recent(max(0, room))
     if room < 8 or len(seconds) < 2:
         return Part(4, [])
@@ -214,6 +153,23 @@ def sparklines(totals: RunTotals, width: int) -> Part:
             Text.assemble(f"{'P95':<{_LABEL}}", (_spark(p95s), "magenta"), f" {ms(p95s[-1])}"),
         ],
         least=2,
+    )
+
+
+def target(figures: TargetFigures, width: int) -> Part:
+    """CPU and memory of the target's processes over the last minute."""
+    room = max(0, min(KEPT_S, width - _LABEL - FIGURE))
+    cores, memory = figures.cores, figures.memory_bytes
+    if not cores or not memory:
+        return Part(3, [])
+    if room < 8:
+        return Part(3, [Text(f"target {percent(cores[-1])} of a core  {size(memory[-1])}")])
+    return Part(
+        3,
+        [
+            Text.assemble(f"{'target CPU':<{_LABEL}}", (_spark(cores[-room:]), "cyan"), f" {percent(cores[-1])}"),
+            Text.assemble(f"{'memory':<{_LABEL}}", (_spark(memory[-room:]), "magenta"), f" {size(memory[-1])}"),
+        ],
     )
 
 
@@ -278,13 +234,31 @@ def failures(totals: RunTotals, width: int) -> Part:
         (Text(f"  {number(count)}×", "red"), Text(one_line(str(endpoint))), Text(one_line(failure)))
         for (endpoint, failure), count in totals.failures.most_common(_FAILURES)
     ]
-    return Part(4, aligned(rows, most=[_FIGURE, width // 3]))
+    return Part(4, aligned(rows, most=[FIGURE, width // 3]))
+
+
+def steps(totals: RunTotals, *, alone: bool) -> Part:
+    """Each step of a stress or search phase, and once the phase is over, whether it held."""
+    span, found = totals.current, totals.steps
+    if span is None or not found:
+        return Part(SPARE, [])
+    phase = totals.phase(span)
+    heads = (f"steps of {one_line(phase.name)}", "requests/s", "P95", "errors")
+    rows = [tuple(Text(head, style="dim") for head in heads)]
+    for step, total in found.items():
+        held = span.held_segment is not None and step <= span.held_segment
+        broke = not held and span.end_s is not None and phase.until is not None
+        mark, style = ("✔", "green") if held else ("✖", "bold red") if broke else ("·", "dim")
+        level = level_of(phase.segments[step].end, phase.model)
+        figures = (number(total.rate), ms(total.quantile(0.95)), errors(total.failures, total.requests))
+        rows.append((Text.assemble((f"  {mark} ", style), level), *map(Text, figures)))
+    return Part(0 if alone else SPARE, aligned(rows, figures=3))
 
 
 def endpoints(totals: RunTotals, width: int, most: int) -> Part:
     """The slowest endpoints of the phase."""
     if width < _NARROW or most < 1 or not totals.endpoints:
-        return Part(_SPARE, [])
+        return Part(SPARE, [])
     slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[:most]
     of = "build B" if totals.plan.is_duet else "the phase"
     heads = (f"slowest endpoints of {of}", "requests", "P50", "P95", "errors")
@@ -292,7 +266,7 @@ def endpoints(totals: RunTotals, width: int, most: int) -> Part:
     for endpoint, total in slowest:
         figures = (number(total.requests), ms(total.quantile(0.5)), ms(total.quantile(0.95)), number(total.failures))
         rows.append((Text(f"  {one_line(endpoint)}"), *map(Text, figures)))
-    return Part(_SPARE, aligned(rows, most=[width - 4 * _FIGURE], figures=4))
+    return Part(SPARE, aligned(rows, most=[width - 4 * FIGURE], figures=4))
 
 
 def messages(noted: Sequence[tuple[str, str]]) -> Part:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from harness.metrics.aggregate import Accumulator, Aggregate
 from harness.plan.duet import A
 from harness.plan.model import EVERY, Phase, RunPlan
+from harness.plan.phases import phase_kind
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
@@ -75,6 +76,8 @@ class RunTotals:
         """Of a duet, by phase and build."""
         self._endpoints: dict[tuple[int, str], Accumulator] = {}
         """Of the phase that runs, or ran last; of earlier ones only what a gate reads."""
+        self._steps: dict[int, Accumulator] = {}
+        """Of the newest phase, if it goes by steps; by segment."""
         self._newest = -1
         self._gated = {gate.endpoint or ALL for gate in plan.gates}
         self._by_second: dict[tuple[int, str], Counter[int]] = {}
@@ -95,6 +98,19 @@ class RunTotals:
             endpoint: total.over(length_s)
             for (phase, endpoint), total in self._endpoints.items()
             if phase == self._newest
+        }
+
+    @property
+    def steps(self) -> dict[int, Aggregate]:
+        """Each step of the phase that runs, or ran last, by segment, in order; nothing if it goes by no steps."""
+        span = self.current
+        if span is None or span.phase != self._newest:
+            return {}
+        segments = self.phase(span).segments
+        return {
+            number: self._steps[number].over(min(segments[number].duration_s, self.now_s - span.segments[number]))
+            for number in sorted(self._steps)
+            if number < min(len(segments), len(span.segments)) and segments[number].counts
         }
 
     def phase(self, span: PhaseSpan) -> Phase:
@@ -150,11 +166,14 @@ class RunTotals:
         if phase > self._newest:
             self._newest = phase
             self._endpoints = {key: total for key, total in self._endpoints.items() if key[1] in self._gated}
+            self._steps = {}
         self._phases.setdefault(phase, Accumulator()).add(part)
         if self.plan.is_duet:
             self._builds.setdefault((phase, of.variant), Accumulator()).add(part)
             if of.variant == A:  # gates and endpoints are build B's
                 return
+        if phase == self._newest and phase_kind(self.plan.phases[phase].kind).by_steps:
+            self._steps.setdefault(part.segment, Accumulator()).add(part)
         if phase == self._newest or endpoint in self._gated:
             self._endpoints.setdefault((phase, endpoint), Accumulator()).add(part)
         for key in self._gated & {ALL, endpoint}:

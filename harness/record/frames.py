@@ -152,8 +152,11 @@ class FrameLog(Generic[Entry]):
 
     def read(self, path: Path) -> list[Entry]:
         """All values, in order of writing; none if there is no file. Raises :class:`HarnessError` if it is damaged."""
+        return self.new_entries(FrameReader(path))
+
+    def new_entries(self, reader: FrameReader) -> list[Entry]:
+        """The values that were appended since the last call. Raises as :meth:`read`."""
         entries = []
-        reader = FrameReader(path)
         for frame in reader.new_frames():
             try:
                 entries += [self._entry(**frame)] if frame["kind"] == self.kind else []

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from harness.cli.live import REDRAW_S, LiveView
-from harness.cli.live_screen import Part, heights
+from harness.cli.live_layout import Part, heights
 from harness.messages import message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
@@ -118,6 +118,35 @@ def test_a_large_terminal_shows_the_slowest_endpoints_first(tmp_path: Path) -> N
     rows = screen.shown.partition("slowest endpoints of the phase")[2].rstrip().splitlines()
     assert rows[1].split()[:2] == ["POST", "/checkout"]
     assert len(rows) == 5
+
+
+def test_the_targets_cpu_and_memory_are_shown(tmp_path: Path) -> None:
+    screen = Screen(80, 40)
+    screen.play(a_run(tmp_path))
+    assert re.search(r"target CPU +[▁-█]+ [\d.]+ %", screen.shown)
+    assert re.search(r"memory +[▁-█]+ [\d.]+ MB", screen.shown)
+
+
+def test_a_damaged_file_of_resources_costs_the_targets_figures_only(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.resources.write_bytes(b"no frames")
+    screen = Screen(80, 40)
+    screen.play(run)
+    assert "target CPU" not in screen.shown
+    assert "requests/s" in screen.shown
+
+
+def test_a_wide_terminal_has_steps_and_endpoints_beside_the_rest(tmp_path: Path) -> None:
+    screen = Screen(180, 30)
+    screen.play(a_run(tmp_path))
+    lines = screen.shown.splitlines()
+    (head,) = (line for line in lines if "steps of stress" in line)
+    column = head.index("steps of stress")
+    assert column > 80
+    steps = [line[column:].split() for line in lines[lines.index(head) + 1 :]][:2]
+    assert [step[:3] for step in steps] == [["✔", "20", "users"], ["✖", "40", "users"]]
+    assert all(float(step[3]) > 0 for step in steps)
+    assert any(line[column:].startswith("slowest endpoints") for line in lines)
 
 
 def test_the_open_model_shows_arrivals_response_and_service(tmp_path: Path) -> None:
