@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.comparability import earlier_figures
+from harness.analysis.comparability import comparable
 from harness.analysis.measurement import measure
 from harness.plan.duet import A
 from harness.recording.run import RunRecording
@@ -47,11 +47,13 @@ def _baseline(run: RunRecording, ids: Sequence[int], axis: TimeAxis) -> list[dic
         phase = measure(run).phase(record.plan.name, record.variant)
         if phase is None:
             continue
+        runs = comparable(run, phase)
         inside = (middle_s >= record.start_s) & (middle_s < record.end_s)
         for line, name in zip(lines, names, strict=True):
             for key, metric in _METRICS.items():
-                figures = earlier_figures(run, phase, name, metric)
-                if figures:
+                found = [earlier.figure(phase.name, name, metric, phase.variant) for earlier in runs]
+                values = [figure.value for figure in found if figure is not None]
+                if values:
                     row = line.setdefault(key, np.full(axis.points, np.nan))
-                    row[inside] = np.mean([figure.value for figure in figures])
+                    row[inside] = np.mean(values)
     return [{key: rounded(row) for key, row in line.items()} for line in lines]

@@ -82,6 +82,18 @@ const selection = {
 
   addEventListener("load", () => { if (location.hash.includes("?")) selection.go(selection.section()); });
 
+  // What belongs to one endpoint (data-of) or one moment (data-at, seconds) is shown unless another one is selected.
+  const isSelected = ({ of, at }) => (!selection.endpoint || of === undefined || of === selection.endpoint)
+    && (!selection.span || at === undefined || (at >= selection.span[0] && at <= selection.span[1]));
+  const filter = () => {
+    for (const part of document.querySelectorAll("[data-of], [data-at]")) part.hidden = !isSelected(part.dataset);
+    for (const part of document.querySelectorAll("details[data-of-phase]")) {
+      if (selection.phase) part.open = part.dataset.ofPhase === selection.phase;
+    }
+  };
+  selection.follow(filter);
+  filter();
+
   const bar = document.getElementById("selected");
   const seconds = (value) => value.toLocaleString("en");
   const parts = { phase: () => selection.phase, endpoint: () => selection.endpoint,
