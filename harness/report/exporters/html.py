@@ -30,6 +30,7 @@ from harness.report.sections import COMPARISON_SECTIONS, HISTORY_SECTIONS, SECTI
 
 _LEVEL = 6
 """Of gzip: the highest takes three times as long for 1 % less."""
+_STYLES = ("charts.css", "report.css")
 _SCRIPTS = ("selection.js", "page.js")
 """What the page runs before the scripts of its sections."""
 
@@ -86,7 +87,7 @@ def page(
             title=title,
             source=source,
             sections=parts,
-            style=Markup(_asset("report.css")),
+            style=Markup("".join(map(_asset, _STYLES))),
             scripts=[Markup(script) for script in scripts],
             plotly=plotly and plotly.packed,
             policy=_policy([*map(_digest, scripts), *([plotly.digest] if plotly else [])]),

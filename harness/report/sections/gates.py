@@ -40,7 +40,7 @@ class Gates(Section):
                 shown=any(gate.baseline is not None for gate in gates),
             ),
         ]
-        reasons = _reasons(gates)
+        reasons = _reasons(gates, summary)
         return [table(columns, gates), *([Items(reasons)] if reasons else [])]
 
     def values(self, report: Report) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Gates(Section):
 
 
 def _why(gate: GateResult, summary: Summary) -> str:
-    """The reason as the page gives it: not where the row's own figures say it, nor what the page warns of above."""
+    """The reason, where neither the figures of a passed gate nor a warning give it."""
     if gate.status == "pass" and gate.observed is not None:
         return ""
     warned = {(notice.code, notice.params.get("phase")) for notice in summary.notices}
@@ -69,12 +69,12 @@ def _worst_first(gates: Sequence[GateResult]) -> list[GateResult]:
     return sorted(gates, key=lambda gate: ORDER.index(gate.status))
 
 
-def _reasons(gates: Sequence[GateResult]) -> list[Cell]:
+def _reasons(gates: Sequence[GateResult], summary: Summary) -> list[Cell]:
     """Why gates did not pass; gates that share a reason are one item."""
     by_reason: dict[str, list[GateResult]] = {}
     for gate in gates:
         if gate.status != "pass" and gate.reason:
-            by_reason.setdefault(gate.reason, []).append(gate)
+            by_reason.setdefault(_why(gate, summary), []).append(gate)
     return [Cell(f"{_named(same)}: {reason}", same[0].status) for reason, same in by_reason.items()]
 
 

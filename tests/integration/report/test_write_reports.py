@@ -60,6 +60,7 @@ def test_verdict_and_gates_come_before_all_else(rich: RunFolder) -> None:
         "charts",
         "response-times",
         "endpoints",
+        "endpoint-section",
         "errors",
         "flames",
     ]
