@@ -16,6 +16,10 @@ _WITH_INTERVALS = 70
 """Terminals of so many characters have room for intervals, which the reasons give too."""
 
 
+_SEEN_IN_ROW = ("gate-over-limit", "gate-under-limit")
+"""Reasons that a row of the page shows by its figures."""
+
+
 class Gates(Section):
     id = "gates"
     title = "Gates"
@@ -51,7 +55,7 @@ class Gates(Section):
             "with_phases": report.run is not None,
             "with_baseline": any(gate.baseline is not None for gate in gates),
             "planned": bool(report.recording.plan.gates),
-            "why": lambda gate: _why(gate, report.summary),
+            "why": lambda gate: "" if gate.code in _SEEN_IN_ROW else _why(gate, report.summary),
         }
 
 

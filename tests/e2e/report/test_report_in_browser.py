@@ -198,7 +198,7 @@ def test_the_crosshair_of_one_chart_is_at_the_same_time_in_all(page: Page) -> No
     plot.scroll_into_view_if_needed()
     plot.hover(position={"x": 100, "y": 50})
     lines = page.locator(".crosshair:visible")
-    zoomable = "(node) => node.layout?.xaxis.fixedrange === false"
+    zoomable = "(node) => node.checkVisibility() && node.layout?.xaxis.fixedrange === false"
     timed = page.evaluate(f"[...document.querySelectorAll('[data-chart]')].filter({zoomable}).length")
     assert lines.count() == timed > 9
     assert len({line.evaluate("line => line.style.left") for line in lines.all()}) == 1
