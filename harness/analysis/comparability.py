@@ -64,11 +64,13 @@ def beside_baseline(
     if equal is not None and equal.figures[0] is not None:
         earlier = [(run, figure) for (run, _), figure in zip(had, equal.others, strict=True) if figure is not None]
         return Beside(equal.figures[0], earlier, noise, equal.slower)
+    declared = recording.metrics.get(metric)  # None: the figure of a series
+    others_matter = declared is None or declared.others_matter
     earlier = [
         (run, part.endpoints[endpoint].figures[metric])
         for run, part in had
         if endpoint in part.endpoints and metric in part.endpoints[endpoint].figures
-        if not (clean and recording.metrics[metric].others_matter and part.too_contaminated)
+        if not (clean and others_matter and part.too_contaminated)
     ]
     return Beside(observed, earlier, noise)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.analysis import intervals, rounds, target_usage
+from harness.analysis import intervals, rounds, series, target_usage
 from harness.analysis.capacity import capacity_of, steps_of
 from harness.analysis.contamination import contamination_of
 from harness.analysis.figures import goal_of
@@ -135,6 +135,7 @@ def endpoints_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False)
                 figures |= _figures(
                     (metric.name, target_usage.interval_of(usage, metric)) for metric in TARGET_METRICS.values()
                 )
+                figures |= _figures(series.figures_of(record, run, clean=clean).items())
                 figures |= _of_steps(record, run)
             figures |= traced.get(name, {})
             found[name] = EndpointMeasurement(requests=int(sample.requests.sum()), seconds=sample.n, figures=figures)

@@ -17,7 +17,8 @@ from harness.analysis.comparability import comparable
 from harness.analysis.measurement import measure
 from harness.explain.arithmetic import less, mean_of, share_of, times
 from harness.messages import Message
-from harness.metrics import RUN_METRICS
+from harness.metrics import RUN_METRICS, run_metric
+from harness.metrics.series import PATTERN, SeriesFigure
 from harness.plan.duet import A, B
 from harness.record.explanation import Cause, CauseKind, Place
 from harness.record.measurement import ALL, ONLY, Interval, PhaseMeasurement
@@ -85,12 +86,12 @@ class Question:
         change = self.change
         if change is None or change.change is None or change.interval is None:
             return None
-        scale = 100.0 if RUN_METRICS[self.metric].unit.is_share else change.baseline
+        scale = 100.0 if run_metric(self.metric).unit.is_share else change.baseline
         low, high = change.interval
         found = Interval(
             value=change.observed - change.baseline, low=low * scale, high=None if high is None else high * scale
         )
-        if RUN_METRICS[self.metric].better == "higher":
+        if run_metric(self.metric).better == "higher":
             below = -found.value if found.high is None else -found.high
             found = Interval(value=-found.value, low=below, high=-found.low)
         return found if found.low > 0 else None
@@ -200,7 +201,7 @@ def _of_changes(run: RunRecording, summary: Summary) -> Iterator[Question]:
 def _clearness(change: Change) -> float:
     """By how much it is worse at the least, relatively."""
     low, high = change.interval or (0.0, None)
-    return low if RUN_METRICS[change.metric].better == "lower" else -(high or 0.0)
+    return low if run_metric(change.metric).better == "lower" else -(high or 0.0)
 
 
 def _change(summary: Summary, phase: str | None, endpoint: str | None, metric: str) -> Change | None:
@@ -213,7 +214,10 @@ def _change(summary: Summary, phase: str | None, endpoint: str | None, metric: s
 
 
 def metric_of(gate: GateResult) -> str:
-    """The metric that a gate is on: the first word of what it requires."""
+    """The metric that a gate is on: the first word of what it requires, or the figure of a series."""
+    figure = re.match(PATTERN, gate.require)
+    if figure:
+        return str(SeriesFigure.parse(figure[0]))
     found = re.match(r"[\w.]+", gate.require)
     return found[0] if found else gate.require
 

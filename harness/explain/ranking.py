@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from harness.explain.kinds import KINDS, VOIDING
 from harness.explain.questions import Question
 from harness.messages import Message, message
-from harness.metrics import RUN_METRICS
+from harness.metrics import run_metric
 from harness.metrics.formatting import Amount, Estimate, title
 from harness.record.explanation import Cause, Explanation
 from harness.record.measurement import Interval
@@ -86,7 +86,7 @@ def _what(question: Question) -> Message:
     place = {"metric": title(question.metric), "of": _of(question)}
     change, gate = question.change, next(iter(question.gates), None)
     if question.is_compared and question.rise is not None and change is not None:
-        code = "explain-rose" if RUN_METRICS[question.metric].better == "lower" else "explain-fell"
+        code = "explain-rose" if run_metric(question.metric).better == "lower" else "explain-fell"
         return Message(
             code, {**place, "by": Estimate(question.rise, change.unit), "now": Amount(change.observed, change.unit)}
         )

@@ -19,6 +19,7 @@ from harness.analysis.settling_gates import Settling, detectable, settling
 from harness.messages import Message, message
 from harness.metrics.benchmarks import Minimum
 from harness.metrics.formatting import Estimate, Limit
+from harness.metrics.series import SeriesFigure
 from harness.metrics.statistics import Exact, Maximum, Proportion
 from harness.metrics.target import PeakMemory
 from harness.plan.bench import BenchGate
@@ -67,7 +68,7 @@ class Finding:
     def result(self, requirement: Requirement, *, phase: str | None = None, endpoint: str | None = None) -> GateResult:
         """The finding as the summary has it."""
         observed = self.observed
-        exact = isinstance(requirement.measures.statistic, Maximum | Minimum | PeakMemory | Exact)
+        exact = isinstance(requirement.measures.statistic, Maximum | Minimum | PeakMemory | Exact | SeriesFigure)
         has_interval = observed is not None and (not exact or observed.low != observed.high)
         return GateResult(
             require=requirement.source,

@@ -11,6 +11,7 @@ from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.analysis.run_sets import SURE
+from harness.analysis.series import Counter, PhaseSeries, interval_of, phase_series
 from harness.analysis.traces import phase_traces
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
@@ -18,6 +19,7 @@ from harness.gates.live import failed_beyond_recovery
 from harness.gates.requirement import Finding, judge, judge_beside, judged
 from harness.gates.steps import judged_by_steps
 from harness.messages import Message, Option, alternatives, message
+from harness.metrics.series import SeriesFigure
 from harness.metrics.statistics import Proportion
 from harness.plan.duet import A, B
 from harness.plan.gating import reads
@@ -60,6 +62,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
         reason = message("gate-unknown-endpoint", endpoint=gate.endpoint, phase=phase, known=known)
         return Finding("inconclusive", reason)
     observed = measured.figures.get(gate.comparison.metric)
+    if observed is None and gate.comparison.series is not None:
+        observed = interval_of(gate.comparison.series, phase_series(record, run, clean=clean))
     if observed is None:
         return Finding("inconclusive", _why_no_figure(gate, run, record))
     summary = states[phase]
@@ -90,6 +94,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
 def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
     phase, metric = record.plan.name, gate.comparison.metric
     needs = gate.comparison.measures.needs
+    if gate.comparison.series is not None:
+        return _why_no_series(gate.comparison.series, phase_series(record, run), phase)
     if needs == "requests" or not len(record.table):
         return message("gate-no-requests", phase=phase)
     if needs == "steps":
@@ -106,6 +112,18 @@ def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Messag
             return message("gate-target-elsewhere", metric=metric, host=host_of(target.url))
         return message("gate-target-pid-unknown", metric=metric, option=Option("pid"))
     return message("gate-target-not-sampled", metric=metric, phase=phase)
+
+
+def _why_no_series(figure: SeriesFigure, found: PhaseSeries, phase: str) -> Message:
+    for part in figure.parts:
+        series = found.find(part.series)
+        if series is None:
+            known = alternatives(part.series, [name for _, name in found.names()])
+            return message("gate-series-missing", series=part.series, phase=phase, known=known)
+        if interval_of(SeriesFigure(part.series, part.statistic), found) is None:
+            code = "gate-series-is-counter" if isinstance(series, Counter) else "gate-series-is-gauge"
+            return Message(code, {"series": part.series, "statistic": part.statistic})
+    return message("gate-series-divided-by-zero", phase=phase)
 
 
 def _why_no_phase(phase: str, planned: list[str]) -> Message:
@@ -152,6 +170,8 @@ def _judged_beside_a(
     fails a gate.
     """
     metric = gate.comparison.measures
+    if metric.needs == "metrics":
+        return Finding("inconclusive", message("gate-series-in-duet"))
     pair = paired(run, record.plan, gate.endpoint or ALL, metric)
     of_a = measure(run).figure(record.plan.name, gate.endpoint or ALL, metric.name, A)
     if metric.unit.is_signed and of_a is not None:  # growth is no matter of turns

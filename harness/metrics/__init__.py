@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.metrics import benchmarks, requests, steps, target, traces
-from harness.metrics.metric import Metric
+from harness.metrics.metric import Direction, Metric
+from harness.metrics.series import is_series, series_metric
 
 if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
@@ -41,6 +42,11 @@ RUN_METRICS: Mapping[str, Metric[Any]] = {**REQUEST_METRICS, **TARGET_METRICS, *
 
 BENCH_METRICS: Mapping[str, Metric[RoundTimes]] = _by_name(benchmarks.METRICS)
 """What ``harness bench`` measures of a benchmark."""
+
+
+def run_metric(name: str, better: Direction = "lower") -> Metric[Any]:
+    """The metric of that name: of the registry, or the figure of a series. Raises ``KeyError`` if it is neither."""
+    return series_metric(name, better) if is_series(name) else RUN_METRICS[name]
 
 
 def synonyms(metrics: Mapping[str, Metric[_Data]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from harness.metrics.units import Unit
 _Data = TypeVar("_Data", contravariant=True)
 
 Direction = Literal["lower", "higher"]
-Need = Literal["requests", "target", "steps", "rounds", "memory", "traces"]
+Need = Literal["requests", "target", "steps", "rounds", "memory", "traces", "metrics"]
 
 
 class Statistic(Protocol[_Data]):

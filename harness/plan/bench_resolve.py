@@ -72,7 +72,7 @@ def resolve_bench(
     name, table = _project(folder)
     given = requested_bench_gates(gates, gates_file)
     problems = Problems()
-    secret_names = load_project(folder, problems).secret_names
+    secret_names = load_project(folder, problems).guard_rails.secret_names
     problems.raise_if_any()
     add_secret_names(secret_names)
     plan = BenchPlan(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from harness.messages import alternatives
 from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
 from harness.metrics.metric import Metric
+from harness.metrics.series import PATTERN, STATISTICS, SYNONYMS, SeriesFigure, series_metric
 from harness.plan.bench import BenchGate
 from harness.plan.problems import InvalidValue
 from harness.plan.requirement import Comparator, Comparison, Condition
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 _Data = TypeVar("_Data")
 
-_GRAMMAR = r"""
+_GRAMMAR = rf"""
 condition: group ("or"i group)*
 group: comparison ("and"i comparison)*
-comparison: WORD (COMPARATOR _limit | NO STEP DIRECTION)
+comparison: (WORD | SERIES) (COMPARATOR _limit | NO STEP DIRECTION)
 benchmark: BENCH "(" NAME ")" "." WORD COMPARATOR _limit
 _limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
 
@@ -35,6 +36,7 @@ STEP: "step"i
 DIRECTION: "up"i | "down"i
 BENCH: "bench"i
 NAME: /"[^"]*"|'[^']*'/
+SERIES.2: /{PATTERN}/
 WORD: /[a-zA-Z_][\w.]*/
 COMPARATOR: /[<>=!]+|≤|≥/
 NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
@@ -47,6 +49,10 @@ UNIT: /[a-zA-Zµ]+(\s*\/\s*[a-zA-Z]+)?|%|\/\s*[a-zA-Z]+/
 
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
 _BENCH_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')
+_SERIES_EXAMPLES = (
+    'metric("db_pool_in_use").max <= 18',
+    'metric("hits").rate / metric("reads").rate >= 80%',
+)
 _COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
@@ -108,7 +114,8 @@ def parse_bench_gate(text: object) -> BenchGate:
     name = next(token for token in tokens if token.type == "NAME")[1:-1].strip()
     if not name:
         raise InvalidValue("benchmark-name-empty", text=source, examples=_BENCH_EXAMPLES)
-    fields, percent = terms(tokens, source, BENCH_METRICS)
+    word = next(token for token in tokens if token.type == "WORD")
+    fields, percent = terms(tokens, source, _known(word, source, BENCH_METRICS))
     return BenchGate.model_validate(fields | {"benchmark": name, "percent": percent})
 
 
@@ -117,7 +124,8 @@ def _parse(text: object) -> Condition:
         raise InvalidValue("requirement-invalid", text=text, examples=_EXAMPLES)
     if text.lstrip().lower().startswith("bench"):
         raise InvalidValue("requirement-on-benchmark", text=text)
-    tree = parsed(text, "condition", _EXAMPLES)
+    examples = _SERIES_EXAMPLES if text.lstrip().lower().startswith("metric") else _EXAMPLES
+    tree = parsed(text, "condition", examples)
     groups = tuple(
         tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
     )
@@ -172,16 +180,29 @@ def tokens_of(tree: ParseTree) -> list[Token]:
 
 def _comparison(tokens: list[Token], text: str) -> Comparison:
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
+    metric = _series(tokens[0], source) if tokens[0].type == "SERIES" else _known(tokens[0], source, RUN_METRICS)
     if tokens[-1].type == "DIRECTION":
-        return _without_step(tokens, source)
-    fields, is_relative = terms(tokens, source, RUN_METRICS)
+        return _without_step(metric, tokens, source)
+    fields, is_relative = terms(tokens, source, metric)
     return Comparison.model_validate(fields | ({"unit": "%"} if is_relative else {}))
 
 
-def _without_step(tokens: Sequence[Token], source: str) -> Comparison:
-    metric, direction = _known(tokens[0], source, RUN_METRICS), str(tokens[-1]).lower()
+def _series(text: str, source: str) -> Metric[float]:
+    """The metric of a figure of a series, or of a quotient of two. Raises ``InvalidValue``."""
+    figure = SeriesFigure.parse(text)
+    for part in figure.parts:
+        if not part.series:
+            raise InvalidValue("series-without-name", text=source, examples=_SERIES_EXAMPLES)
+        if part.statistic not in STATISTICS:
+            others = alternatives(part.statistic, STATISTICS, SYNONYMS)
+            raise InvalidValue("series-statistic-unknown", text=source, word=part.statistic, alternatives=others)
+    return series_metric(str(figure))
+
+
+def _without_step(metric: Metric[Any], tokens: Sequence[Token], source: str) -> Comparison:
+    direction = str(tokens[-1]).lower()
     worse = "up" if metric.better == "lower" else "down"
-    if direction != worse:
+    if direction != worse and metric.needs != "metrics":  # which direction is worse, only the user knows of a series
         raise InvalidValue("step-that-improves", text=source, meant=f"{metric.name} no step {worse}")
     return Comparison(
         metric=metric.name,
@@ -189,18 +210,17 @@ def _without_step(tokens: Sequence[Token], source: str) -> Comparison:
         value=0,
         unit=metric.unit.name,
         baseline=True,
-        step=worse,
+        step=direction,
         source=source,
     )
 
 
-def terms(tokens: Sequence[Token], source: str, known: Mapping[str, Metric[_Data]]) -> tuple[dict[str, Any], bool]:
+def terms(tokens: Sequence[Token], source: str, metric: Metric[Any]) -> tuple[dict[str, Any], bool]:
     """The fields that every requirement has, and whether the value is in per cent of the baseline's figure.
 
     Raises ``InvalidValue``.
     """
     words = {token.type: str(token) for token in tokens}
-    metric = _known(words["WORD"], source, known)
     comparator = words["COMPARATOR"]
     if comparator not in _COMPARATORS:
         likely = _COMPARATOR_FOR.get(comparator)

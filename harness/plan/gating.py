@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.model import Gate, Phase, RunPlan
+from harness.plan.metrics_tables import check_series, with_sources
+from harness.plan.model import Gate, MetricsSource, Phase, RunPlan
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
 from harness.plan.problems import Problems, Where
 from harness.plan.profile import load_profile
@@ -17,8 +18,16 @@ from harness.plan.validation_errors import checked
 _ALL_KINDS = (*KINDS, MEMORY_PASS)
 
 
-def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problems) -> list[Gate]:
-    """The gates of ``source``; ``kinds`` maps each phase to its kind. Adds what is wrong to ``problems``."""
+def read_gates(
+    source: ConfigSource,
+    kinds: Mapping[str, Any],
+    problems: Problems,
+    metrics: Sequence[MetricsSource],
+) -> list[Gate]:
+    """The gates of ``source``; ``kinds`` maps each phase to its kind. Adds what is wrong to ``problems``.
+
+    ``metrics`` are the sources that gates may name series of.
+    """
     gates: list[Gate] = []
     for index, table in enumerate(source.data["gate"]):
         path = ("gate", index)
@@ -39,7 +48,11 @@ def read_gates(source: ConfigSource, kinds: Mapping[str, Any], problems: Problem
                 known=list(kinds),
             )
         if gate is not None:
-            gates.append(Gate(comparison=gate.require, phase=gate.phase, endpoint=gate.endpoint))
+            require = gate.require
+            if require.series is not None:
+                check_series(require.series, metrics, source.where((*path, "require")), problems)
+                require = require.model_copy(update={"metric": str(with_sources(require.series, metrics))})
+            gates.append(Gate(comparison=require, phase=gate.phase, endpoint=gate.endpoint))
     return gates
 
 
@@ -91,6 +104,6 @@ def requested_gates(
     else:
         return None
     problems = Problems()
-    gates = read_gates(source, {planned.name: planned.kind for planned in plan.phases}, problems)
+    gates = read_gates(source, {planned.name: planned.kind for planned in plan.phases}, problems, plan.sampling.metrics)
     problems.raise_if_any()
     return gates

@@ -125,12 +125,27 @@ class TraceSampling(Frozen):
         return 1.0 if kind == MEMORY_PASS else self.share
 
 
+class MetricsSource(Frozen):
+    """A server whose metrics are read each second: ``[metrics.NAME]``."""
+
+    name: str
+    kind: str
+    """One of :data:`harness.sources.SOURCES`."""
+    url: _Text
+    """A path is one on the target."""
+    series: tuple[str, ...] = ()
+    """What is kept of a page that offers more."""
+    ratios: dict[str, str] = Field(default_factory=dict)
+    """Quotients by their names: ``{"hit_ratio": "hits / (hits + misses)"}``."""
+
+
 class Sampling(Frozen):
     """What is sampled; None switches one off."""
 
     cpu: CpuSampling | None = CpuSampling()
     memory: MemorySampling | None = MemorySampling()
     traces: TraceSampling | None = None
+    metrics: tuple[MetricsSource, ...] = ()
 
 
 class UserClass(Frozen):

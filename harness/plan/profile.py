@@ -5,13 +5,15 @@ Also ``[tool.harness]`` of ``pyproject.toml``, which applies to every run starte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, shown_path
+from harness.plan.metrics_tables import read_sources
+from harness.plan.model import MetricsSource
 from harness.plan.problems import Problems
 from harness.plan.settings import GuardRails
 from harness.plan.toml_file import parse_toml, read_toml
@@ -77,12 +79,22 @@ def _folders(scenario: str | Path | None) -> list[Path]:
     return list(dict.fromkeys([*folders, _SHIPPED]))
 
 
-class _ProjectKeys(GuardRails):
+class ProjectKeys(GuardRails):
+    """``[tool.harness]``; what is not typed here is checked by whoever reads it."""
+
     bench: Any = None
-    """Read by :mod:`harness.plan.bench_resolve`; declared here to make the key known."""
+    metrics: Any = None
 
 
-def load_project(folder: Path, problems: Problems) -> GuardRails:
+@dataclass(frozen=True)
+class Project:
+    """What holds for every run below a folder."""
+
+    guard_rails: GuardRails = field(default_factory=GuardRails)
+    metrics: tuple[MetricsSource, ...] = ()
+
+
+def load_project(folder: Path, problems: Problems) -> Project:
     """The table of the nearest ``pyproject.toml`` that has one, in ``folder`` or above; else the defaults.
 
     Problems of its keys go to ``problems``. Raises :class:`HarnessError` if the file is not TOML.
@@ -92,8 +104,11 @@ def load_project(folder: Path, problems: Problems) -> GuardRails:
         if path.is_file():
             source = _project_table(path)
             if source is not None:
-                return checked(_ProjectKeys, source.data[""], (), source, problems) or GuardRails()
-    return GuardRails()
+                keys = checked(ProjectKeys, source.data[""], (), source, problems)
+                if keys is None:
+                    return Project()
+                return Project(keys, tuple(read_sources(source, (), keys.metrics, problems)))
+    return Project()
 
 
 def _project_table(path: Path) -> ConfigSource | None:

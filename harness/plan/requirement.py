@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from harness.metrics import RUN_METRICS
+from harness.metrics import RUN_METRICS, run_metric
+from harness.metrics.series import SeriesFigure, is_series
 from harness.plan.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -45,9 +46,14 @@ class Requirement(Frozen):
     @field_validator("metric")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in cls.known:
+        if not cls.has(name):
             raise ValueError(f"there is no metric {name}")
         return name
+
+    @classmethod
+    def has(cls, metric: str) -> bool:
+        """Whether it may be a requirement on the metric of that name."""
+        return metric in cls.known
 
     @property
     def is_upper(self) -> bool:
@@ -82,10 +88,20 @@ class Comparison(Requirement):
 
     step: Literal["up", "down"] | None = None
 
+    @classmethod
+    def has(cls, metric: str) -> bool:
+        return super().has(metric) or is_series(metric)
+
     @property
     def measures(self) -> Metric[Aggregate]:
         """The metric that it is a requirement on."""
-        return RUN_METRICS[self.metric]
+        return run_metric(self.metric, "lower" if self.is_upper else "higher")
+
+    @property
+    def series(self) -> SeriesFigure | None:
+        """The figure of a series from the target's surroundings, if it is a requirement on one."""
+        statistic: object = self.measures.statistic
+        return statistic if isinstance(statistic, SeriesFigure) else None
 
     @property
     def percent(self) -> bool:

@@ -21,11 +21,13 @@ from harness.plan.dsl import GateSpec, PhaseSpec, plain
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import read_gates
 from harness.plan.hosts import LOCAL, AllowedHosts, host_of
+from harness.plan.metrics_tables import keeping, read_sources
 from harness.plan.model import (
     AttachedTarget,
     CpuSampling,
     Gate,
     MemorySampling,
+    MetricsSource,
     Phase,
     RunPlan,
     Sampling,
@@ -98,9 +100,10 @@ def resolve(
     names = phase_names(source, problems)
     resolved = resolve_phases(source, names, description, problems)
     kinds = dict(zip(names, (table.get("kind") for table in source.data["phase"]), strict=True))
-    required = read_gates(source, kinds, problems) or [_DEFAULT_GATE] * uses_defaults["gate"]
-    settings = checked(Settings, source.data, (), source, problems) or Settings(target=TargetTable(command=SHOP))
     project = load_project(Path.cwd(), problems)
+    metrics = _metrics(project.metrics, read_sources(source, (), source.data.get("metrics"), problems))
+    required = read_gates(source, kinds, problems, metrics) or [_DEFAULT_GATE] * uses_defaults["gate"]
+    settings = checked(Settings, source.data, (), source, problems) or Settings(target=TargetTable(command=SHOP))
     if not description.user_classes:
         problems.add("scenario-without-users", where=shown_path(description.path))
     fewest = 0 if remote_workers else 1
@@ -115,12 +118,12 @@ def resolve(
             problems.add("seed-out-of-range", where=origin)
     on_command_line = ConfigSource({"allowed_hosts": target.allowed}, {(): Option("allow_host")})
     guard_rails = checked(GuardRails, on_command_line.data, (), on_command_line, problems) or GuardRails()
-    allowed = AllowedHosts(project.allowed_hosts, settings.allowed_hosts, guard_rails.allowed_hosts)
+    allowed = AllowedHosts(project.guard_rails.allowed_hosts, settings.allowed_hosts, guard_rails.allowed_hosts)
     chosen = choose_target(target, settings.target, description, allowed, source, problems)
     making = _local_workers(workers, settings.workers, remote_workers)
     _check_rate_limits(chosen, allowed, resolved, making + remote_workers, source, problems)
     problems.raise_if_any()
-    secret_names = tuple(dict.fromkeys((*project.secret_names, *settings.secret_names)))
+    secret_names = tuple(dict.fromkeys((*project.guard_rails.secret_names, *settings.secret_names)))
     add_secret_names(secret_names)
 
     # A quick run takes the time that the user gave.
@@ -139,6 +142,7 @@ def resolve(
             cpu=CpuSampling(rate_hz=settings.sampling.cpu.rate_hz) if settings.sampling.cpu else None,
             memory=MemorySampling(duration_s=memory.duration) if memory else None,
             traces=_traces(settings.target, otlp),
+            metrics=keeping(metrics, [gate.comparison.series for gate in required if gate.comparison.series]),
         ),
         targets=(Variant(target=chosen),),
         allowed_hosts=allowed.all(),
@@ -161,6 +165,11 @@ def _traces(table: TargetTable, listen: str | None) -> TraceSampling | None:
     if not table.traces and listen is None:
         return None
     return TraceSampling(instrument=table.traces, listen=listen, url=table.trace_url)
+
+
+def _metrics(of_project: Sequence[MetricsSource], of_profile: Sequence[MetricsSource]) -> tuple[MetricsSource, ...]:
+    """A profile's source replaces the project's of that name."""
+    return tuple({source.name: source for source in (*of_project, *of_profile)}.values())
 
 
 def _check_rate_limits(

@@ -148,13 +148,15 @@ class Settings(GuardRails):
     synonyms: ClassVar[Mapping[str, str]] = {
         **GuardRails.synonyms,
         "phases": "phase", "stage": "phase", "stages": "phase", "gates": "gate", "thresholds": "gate",
-        "threshold": "gate", "processes": "workers", "fail_fast": "stop_early",
+        "threshold": "gate", "processes": "workers", "fail_fast": "stop_early", "metric": "metrics",
     }  # fmt: skip
 
     description: StrictStr = ""
     phase: Any = None
     """Checked by kind, one by one; declared here to make the key known."""
     gate: Any = None
+    metrics: Any = None
+    """Checked one by one in :mod:`harness.plan.metrics_tables`."""
     sampling: SamplingTable = SamplingTable()
     target: TargetTable = TargetTable()
     stop_early: StrictBool = False

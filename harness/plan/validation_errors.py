@@ -24,6 +24,7 @@ _EXAMPLES = {
     "step": "50",
     "until": '"p95 > 500ms"',
     "require": '"p95 < 500ms"',
+    "url": '"/metrics"',
 }
 _WANTED = {
     "bool_type": "true or false",

@@ -60,6 +60,7 @@ class RunFolder:
         self.history = path / "history.json"
         self.resources = path / "resources"
         self.spans = path / "spans"
+        self.metrics = path / "metrics"
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"

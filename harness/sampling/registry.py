@@ -8,11 +8,13 @@ from harness.sampling.machine_speed import MACHINE_SPEED
 from harness.sampling.memory import MEMORY
 from harness.sampling.process_usage import PROCESS_USAGE
 from harness.sampling.sampler import SamplerKind
+from harness.sampling.surroundings import SURROUNDINGS
 
 SAMPLERS: tuple[SamplerKind, ...] = (
     PROCESS_USAGE,
     BUILD_USAGE,
     MACHINE_SPEED,
+    SURROUNDINGS,
     CPU,
     MEMORY,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.recording.stream import Stream
+from harness.recording.streams.metrics import METRICS
 from harness.recording.streams.profiles import PROFILES
 from harness.recording.streams.requests import REQUESTS
 from harness.recording.streams.resources import RESOURCES
@@ -14,9 +15,10 @@ from harness.recording.streams.spans import SPANS
 STREAMS: tuple[Stream[Any], ...] = (
     REQUESTS,
     RESOURCES,
+    METRICS,
     PROFILES,
     ROUNDS,
     SPANS,
 )
 
-__all__ = ["PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STREAMS"]
+__all__ = ["METRICS", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STREAMS"]

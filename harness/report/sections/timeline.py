@@ -20,6 +20,7 @@ from harness.recording.run import PhaseRecord, RunRecording
 from harness.report.behind import behind
 from harness.report.contents import Report, Section
 from harness.report.endpoints_over_time import HEAT_ROWS_PER_DECADE, endpoints_over_time, heat_step_s, log_rows
+from harness.report.series_over_time import series_charts
 from harness.report.time_series import TimeAxis, busiest_endpoints, errors_over_time, line_charts, rounded
 
 _TONES = ("sky", "green", "orange", "red", "grey", "blue", "purple")
@@ -84,7 +85,7 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
         "bounds_ms": bounds,
         "endpoints": endpoints,
         "errors": errors_over_time(journal, ids, axis, variant),
-        "line_charts": line_charts(journal, run.readings, axis),
+        "line_charts": [*line_charts(journal, run.readings, axis), *series_charts(run, axis)],
         "heat": {"step_s": heat_step_s(axis), "rows_per_decade": HEAT_ROWS_PER_DECADE},
         "distributions": {"rows_per_decade": ROWS_PER_DECADE, "curve": CURVE},
     }

@@ -36,6 +36,15 @@ EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput 
         ("rss_growth <= baseline + 2 KiB / min", ("rss_growth", "<=", 2048, "B/min", True)),
         ("rss_growth < 0MB/min", ("rss_growth", "<", 0, "B/min", False)),
         ("mean <= baseline", ("mean", "<=", 0, "%", True)),
+        ('metric("pool_in_use").max <= 18', ('metric("pool_in_use").max', "<=", 18, "", False)),
+        ("metric( 'took_seconds' ).Average < 20 ms", ('metric("took_seconds").mean', "<", 0.02, "s", False)),
+        ("""metric('x{a="b"}').rate > 5/s""", ("""metric('x{a="b"}').rate""", ">", 5, "/s", False)),
+        ('metric("a_bytes_total").rate < 3MB/s', ('metric("a_bytes_total").rate', "<", 3e6, "/s", False)),
+        (
+            'metric("hits").rate / metric("reads").rate >= 80%',
+            ('metric("hits").rate / metric("reads").rate', ">=", 0.8, "", False),
+        ),
+        ('metric("x").mean <= baseline + 10%', ('metric("x").mean', "<=", 10, "%", True)),
     ],
 )
 def test_a_requirement_is_read(text: str, meaning: tuple[str, str, float, str, bool]) -> None:
@@ -61,6 +70,11 @@ def test_a_step_is_a_requirement_without_a_limit(text: str, meaning: tuple[str, 
 @pytest.mark.parametrize(
     ("text", "code", "params"),
     [
+        ('metric("x") < 3', "series-statistic-unknown", {"word": ""}),
+        ('metric("x").maxx < 3', "series-statistic-unknown", {"word": "maxx", "alternatives": "max"}),
+        ('metric("").max < 3', "series-without-name", {}),
+        ("metric(x).max < 3", "requirement-unexpected-word", {"column": 7}),
+        ('metric("x").max < 3ms', "limit-of-wrong-unit", {"unit": "ms"}),
         ("p95 < 500", "limit-without-unit", {"text": "p95 < 500", "meant": "p95 < 500ms"}),
         ("p95 < 0.5", "limit-without-unit", {"text": "p95 < 0.5", "meant": "p95 < 0.5s"}),
         ("throughput > 5", "limit-without-unit", {"text": "throughput > 5", "meant": "throughput > 5/s"}),

@@ -42,7 +42,12 @@ def test_a_scenario_alone_is_a_plan(tmp_path: Path) -> None:
     assert plan.profile == "default"
     assert plan.target == ShopTarget()
     assert (plan.stop_early, plan.stop_timeout_s) == (True, 10)
-    assert plan.sampling.model_dump() == {"cpu": {"rate_hz": 100}, "memory": {"duration_s": 5}, "traces": None}
+    assert plan.sampling.model_dump() == {
+        "cpu": {"rate_hz": 100},
+        "memory": {"duration_s": 5},
+        "metrics": (),
+        "traces": None,
+    }
     assert plan.scenario.path == str(tmp_path / "scenarios" / "shop.py")
 
 
@@ -173,7 +178,12 @@ def test_a_profile_replaces_phases_and_gates_and_adds_to_sampling(tmp_path: Path
     plan = plan_of(tmp_path, SCENARIO, f"stop_timeout = 3\n{STEADY}{gate}[sampling]\ncpu = {{rate_hz = 20}}\n")
     assert [phase.name for phase in plan.phases] == ["steady", "diagnose"]
     assert [gate.comparison.source for gate in plan.gates] == ["p99 < 1s"]
-    assert plan.sampling.model_dump() == {"cpu": {"rate_hz": 20}, "memory": {"duration_s": 5}, "traces": None}
+    assert plan.sampling.model_dump() == {
+        "cpu": {"rate_hz": 20},
+        "memory": {"duration_s": 5},
+        "metrics": (),
+        "traces": None,
+    }
     assert (plan.profile, plan.stop_early, plan.stop_timeout_s) == ("quick", True, 3)
 
 

@@ -1,0 +1,15 @@
+"""Where metrics of the target's surroundings come from. A new kind is a file here and a line in :data:`SOURCES`."""
+
+from __future__ import annotations
+
+from harness.sources.prometheus import PROMETHEUS
+from harness.sources.source import Source, SourceKind, Values
+
+SOURCES: tuple[SourceKind, ...] = (PROMETHEUS,)
+
+__all__ = ["SOURCES", "Source", "SourceKind", "Values", "source_kind"]
+
+
+def source_kind(scheme: str) -> SourceKind | None:
+    """The kind whose URLs have that scheme."""
+    return next((kind for kind in SOURCES if scheme.lower() in kind.schemes), None)

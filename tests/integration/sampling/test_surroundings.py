@@ -1,0 +1,72 @@
+"""Sources of metrics beside a load: those that answer are recorded, and none delays the run's end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from harness.plan.model import AttachedTarget, MetricsSource, Sampling
+from harness.record.metric_readings import METRIC_READINGS
+from harness.record.run_folder import RunFolder
+from harness.sampling.session import SamplingSession
+from harness.targets.start import start_target
+from tests.support.children import free_port, wait_until
+from tests.support.exporter import exporter
+from tests.support.targets import run_folder
+
+
+def source(name: str, url: str, *series: str) -> MetricsSource:
+    return MetricsSource(name=name, kind="prometheus", url=url, series=series)
+
+
+def sampled(folder: RunFolder, url: str, sources: list[MetricsSource], until: Callable[[], bool]) -> list[str]:
+    """Sample until that is so; the codes of what was noted."""
+    settings = Sampling(cpu=None, memory=None, metrics=tuple(sources))
+    with (
+        start_target(AttachedTarget(url=url), folder) as target,
+        SamplingSession([], settings, [("", target)], folder, list, cores=2) as session,
+    ):
+        wait_until(until)
+    return [note.code for note in session.index.notes if note.code != "target-pid-unknown"]
+
+
+def test_sources_are_recorded_each_second_beside_one_that_hangs_and_one_that_is_not_there(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with exporter(port := free_port()), socket.create_server(("127.0.0.1", 0)) as silent:
+        sources = [
+            source("app", "/metrics", "pool_in_use", "orders_total"),
+            source("silent", f"http://127.0.0.1:{silent.getsockname()[1]}/metrics", "x"),
+            source("gone", f"http://127.0.0.1:{free_port()}/metrics", "x"),
+        ]
+        codes = sampled(
+            folder, f"http://127.0.0.1:{port}", sources, lambda: len(METRIC_READINGS.read(folder.metrics)) > 3
+        )
+    assert codes.count("metrics-source-failed") == 2
+    readings = METRIC_READINGS.read(folder.metrics)
+    assert {reading.source for reading in readings} == {"app"}
+    assert all(reading.gauges == {"pool_in_use": 4} for reading in readings)
+    totals = [reading.counters["orders_total"] for reading in readings]
+    assert totals == sorted(totals)
+    gaps = [after.epoch_s - before.epoch_s for before, after in pairwise(readings)]
+    assert min(gaps) > 0.5
+
+
+def test_a_server_that_dies_in_the_run_costs_only_its_metrics(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with exporter(port := free_port()) as process:
+
+        def died_and_was_asked_again() -> bool:
+            if not METRIC_READINGS.read(folder.metrics):
+                return False
+            process.kill()
+            process.wait()
+            time.sleep(1.5)
+            return True
+
+        codes = sampled(folder, f"http://127.0.0.1:{port}", [source("app", "/metrics", "x")], died_and_was_asked_again)
+    assert codes == ["metrics-source-failed", "series-not-offered"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("metrics ")]
