@@ -7,6 +7,7 @@ the true change is none whatever luck the starts had (the wild bootstrap: Liu 19
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,10 +17,11 @@ from benchmarks.resampling import Effect, endpoint_of, in_memory, stretches
 from benchmarks.verdict_recordings import PHASE
 from harness.analysis.samples import turn_of
 from harness.analysis.target_usage import usage_of
+from harness.metrics.target_usage import TargetUsage
 from harness.plan.duet import BLOCK, A, B
 from harness.plan.model import Gate, RunPlan, Segment
 from harness.record.journal_entries import PhaseSpan, Second, WorkerSecond
-from harness.record.resources import Reading
+from harness.record.resources import REFERENCE_WORK, Reading
 from harness.record.run_folder import RunFolder
 from harness.record.second_table import AFTER, ENDPOINT, SECOND, SEGMENT, SecondTable
 from harness.record.second_table import PHASE as PHASE_COLUMN
@@ -36,9 +38,11 @@ class Side:
     table: SecondTable
     """Its endpoints are places in :attr:`RecordedDuet.names`."""
     cpu_s: float
+    reference_ms: float
+    """How long reference work took in its turns; NaN where that was not recorded."""
 
     def slower(self, effect: Effect, names: Sequence[str]) -> Side:
-        return Side(effect.on(self.table, names), self.cpu_s * effect.cpu)
+        return Side(effect.on(self.table, names), self.cpu_s * effect.cpu, self.reference_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class RecordedDuet:
         records = [_record(run, variant) for variant in (A, B)]
         names = sorted({str(endpoint) for endpoint in run.journal.endpoints.values()})
         count = len(run.plan.targets) // 2
-        usages = [usage_of(record, run).cpu_s for record in records]
-        blocks = [_block(run, records, names, number, usages) for number in range(len(usages[0]))]
+        usages = [usage_of(record, run) for record in records]
+        blocks = [_block(run, records, names, number, usages) for number in range(len(usages[0].cpu_s))]
         return cls(
             run.plan,
             names,
@@ -91,14 +95,14 @@ def _record(run: RunRecording, variant: str) -> PhaseRecord:
 
 
 def _block(
-    run: RunRecording, records: Sequence[PhaseRecord], names: Sequence[str], number: int, usages: Sequence[np.ndarray]
+    run: RunRecording, records: Sequence[PhaseRecord], names: Sequence[str], number: int, usages: Sequence[TargetUsage]
 ) -> Block:
     record = records[1]
     block_s = BLOCK * record.plan.segments[0].duration_s
     shift = int(record.start_s) + int(number * block_s)
     sides = [
-        Side(_table(run, each, names, number, shift), float(cpu_s[number]))
-        for each, cpu_s in zip(records, usages, strict=True)
+        Side(_table(run, each, names, number, shift), float(usage.cpu_s[number]), float(usage.reference_ms[number]))
+        for each, usage in zip(records, usages, strict=True)
     ]
     seconds = range(shift, shift + max(1, round(block_s)))
     workers = {each.second - shift: each.workers for each in run.journal.seconds if each.second in seconds}
@@ -134,6 +138,7 @@ class DuetTrials:
         chosen = [stretches(rng, len(self._usual[start]), self._blocks_each, _STRETCH) for start in drawn]
         block_s, names = BLOCK * self._first.turn_s, self._first.names
         turns: list[int] = []
+        took_ms: list[float] = []
         tables: list[SecondTable] = []
         workers: dict[int, list[WorkerSecond]] = {}
         cpu_s = np.zeros((2, self._blocks_each * self._count + 1))
@@ -151,8 +156,9 @@ class DuetTrials:
                 moved.rows[:, PHASE_COLUMN] = 0
                 tables.append(moved)
             turns += [2 * place + (turn != swap) for turn in usual.order]
+            took_ms += [usual.sides[turn].reference_ms for turn in usual.order]
             workers |= {first + second: states for second, states in usual.workers.items()}
-        return self._recording(folder, gates, turns, SecondTable.joined(tables), workers, cpu_s.cumsum(axis=1))
+        return self._recording(folder, gates, turns, SecondTable.joined(tables), workers, cpu_s.cumsum(axis=1), took_ms)
 
     def _recording(
         self,
@@ -162,6 +168,7 @@ class DuetTrials:
         table: SecondTable,
         workers: dict[int, list[WorkerSecond]],
         used_s: np.ndarray,
+        took_ms: Sequence[float],
     ) -> RunRecording:
         plan, first = self._first.plan, self._first
         phase = next(phase for phase in plan.phases if phase.name == PHASE)
@@ -184,6 +191,11 @@ class DuetTrials:
             Reading(float(at_s), f"build {name}", {"cpu_s": float(used)})
             for name, of_build in zip((A, B), used_s, strict=True)
             for at_s, used in zip(begins_s[::BLOCK], of_build, strict=True)
+        ]
+        readings += [
+            Reading(float(at_s), REFERENCE_WORK, {"work_us": 1000 * took})
+            for at_s, took in zip(begins_s[1:], took_ms, strict=True)
+            if math.isfinite(took)
         ]
         endpoints = [endpoint_of(name, variant) for variant in (A, B) for name in first.names]
         plan = plan.model_copy(update={"phases": (phase,), "gates": tuple(gates)})

@@ -11,6 +11,8 @@ both builds; only what differs between them within blocks is noise.
   Bloch & Gastwirth 1968) of Hall & Sheather's bandwidth (1988, JRSS B 50(3)).
 - A share such as the error rate may be 0, so builds are compared by its difference, with one success and one failure
   added to each (Agresti & Caffo 2000, The American Statistician 54(4)).
+- CPU time per request is compared at equal machine speed: reference work that took longer in the turns of one build
+  explains a part of its CPU time.
 - Two starts of one build differ (memory layout, hash seeds: Kalibera & Jones 2013, ISMM). In a duet of several starts
   the error is that between starts, with the degrees of freedom that those have, where it exceeds what blocks of one
   start explain.
@@ -34,6 +36,8 @@ from harness.metrics.target import CpuPerRequest, PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.record.histogram import highest_of, lowest_of
 
+_FEWEST_FOR_SLOPE = 8
+"""Blocks beyond the starts from which on a slope is estimated."""
 _FEWEST_BEYOND = 5
 """Requests that must lie beyond a quantile on either side, in each build."""
 
@@ -110,7 +114,37 @@ def effect_on_usage(a: TargetUsage, b: TargetUsage, metric: Metric[Any], starts:
     if not isinstance(metric.statistic, CpuPerRequest):
         return None
     found = _parted(_ratio(a.cpu_s, a.requests), _ratio(b.cpu_s, b.requests))
-    return None if found is None else Effect(found[0], *_error(found[1], starts))
+    if found is None:
+        return None
+    value, deviations = found
+    return _at_equal_speed(value, deviations, _speeds(a, b), starts)
+
+
+def _speeds(a: TargetUsage, b: TargetUsage) -> _Figure | None:
+    """How much longer reference work took in the turns of B, weighed as the requests are."""
+    if not all(len(each.reference_ms) and np.isfinite(each.reference_ms).all() for each in (a, b)):
+        return None
+    if np.array_equal(a.reference_ms, b.reference_ms):  # side by side
+        return None
+    return _parted(*(_ratio(each.requests * each.reference_ms, each.requests) for each in (a, b)))
+
+
+def _at_equal_speed(value: float, deviations: Floats, speeds: _Figure | None, starts: Floats) -> Effect:
+    """The effect less what the speed of the machine in the turns of either build explains.
+
+    That is an analysis of covariance (Cochran 1957, Biometrics 13): the slope comes from the blocks, as the time of
+    reference work has noise of its own, which makes a fixed slope of 1 too steep.
+    """
+    blocks, count = len(deviations), len(np.unique(starts))
+    if speeds is None or blocks - count < _FEWEST_FOR_SLOPE or not speeds[1].any():
+        return Effect(value, *_error(deviations, starts))
+    slower, by_block = speeds
+    squares = float(by_block @ by_block)
+    slope = float(deviations @ by_block) / squares
+    rest = deviations - slope * by_block
+    error, degrees = _error(rest, starts, fitted=1)
+    uncertain = float(rest @ rest) / (blocks - count - 1) / squares
+    return Effect(value - slope * slower, math.hypot(error, slower * math.sqrt(uncertain)), degrees)
 
 
 _Figure = tuple[float, Floats]
@@ -164,10 +198,11 @@ def _difference(a: Sample, of_a: Floats, b: Sample, of_b: Floats, starts: Floats
     return Effect(shares[1] - shares[0], max(error, math.sqrt(alone)), degrees)
 
 
-def _error(deviations: Floats, starts: Floats) -> tuple[float, float]:
+def _error(deviations: Floats, starts: Floats, *, fitted: int = 0) -> tuple[float, float]:
     """The standard error of the sum of ``deviations``, and its degrees of freedom.
 
-    That between starts counts if it is the larger one; it then knows only as much as there are starts.
+    ``fitted``: how many slopes were taken out of them. That between starts counts if it is the larger one; it then
+    knows only as much as there are starts.
     """
     n = len(deviations)
     if n < 2:
@@ -176,7 +211,8 @@ def _error(deviations: Floats, starts: Floats) -> tuple[float, float]:
     by_start = np.bincount(numbers, weights=deviations)
     m = len(by_start)
     within = deviations - (by_start / np.bincount(numbers))[numbers]
-    errors = [(_sum_of_squares(within) * n / (n - m), n - m)] if n > m else []
+    free = n - m - fitted
+    errors = [(_sum_of_squares(within) * n / free, free)] if free > 0 else []
     errors += [(_sum_of_squares(by_start - by_start.mean()) * m / (m - 1), m - 1)] if m > 1 else []
     variance, degrees = max(errors)
     return math.sqrt(variance), float(degrees)

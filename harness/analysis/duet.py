@@ -190,7 +190,9 @@ def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage])
     effect = effect_on_usage(a, b, metric, _starts(phase, len(a.cpu_s)))
     by_turns = not isinstance(metric.statistic, PeakMemory)
     looked = phase if run.plan.stop_early and by_turns else None
-    return _of(metric.value(a), metric.value(b), effect, len(a.cpu_s), looked)
+    of_a = metric.value(a)
+    of_b = of_a * math.exp(effect.value) if of_a is not None and effect is not None else None  # at A's machine speed
+    return _of(of_a, of_b, effect, len(a.cpu_s), looked)
 
 
 def _of(a: float | None, b: float | None, effect: Effect | None, blocks: int, looked: Phase | None) -> Paired | None:

@@ -91,7 +91,17 @@ def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
         np.array([segment.duration_s for segment in record.plan.segments]),
         record.turns,
     )
-    return TargetUsage(used_s[: len(requests)], requests, *_memory(record, run, source))
+    speed = _speed_by_blocks(record, run)[: len(requests)]
+    return TargetUsage(used_s[: len(requests)], requests, *_memory(record, run, source), speed)
+
+
+def _speed_by_blocks(record: PhaseRecord, run: RunRecording) -> Floats:
+    """How long reference work took in the turns of one build, by block."""
+    lengths_s = np.array([segment.duration_s for segment in record.plan.segments])
+    ends_s = record.start_s + lengths_s.cumsum()
+    own = np.array(record.turns)
+    took_ms = np.where(own, reference_ms(run, ends_s - lengths_s, ends_s), 0.0).reshape(-1, BLOCK)
+    return np.asarray(took_ms.sum(axis=1) / own.reshape(-1, BLOCK).sum(axis=1))
 
 
 def used_by_block(read_s: Floats, read_cpu_s: Floats, turns_s: Floats, own: Sequence[bool]) -> Floats:

@@ -1,10 +1,10 @@
-"""Does the same work again and again, and prints how much CPU time it took: ``python -I -S reference_work.py``.
+"""Does the same work again and again, and prints how much CPU time it took: ``python -I -S reference_work.py ROUND_S``.
 
-A line a round: the nanoseconds of each task in :data:`TASKS`, on the CPU clock of its thread. Waiting for a core is no
-part of them. Of ten kinds of work, those two followed the CPU time of real servers best, quiet and beside a neighbour:
-JSON, and small Python objects. Plain loops slow down more than servers do, system calls less; the time of a look-up in
-memory depends on who else uses the caches. Whoever changes the work changes the name of its readings
-(``REFERENCE_WORK``): times of other work are not comparable.
+A line a round: when it ended (epoch), and the nanoseconds of each task in :data:`TASKS`, on its thread's CPU clock.
+Waiting for a core is no part of them. Of ten kinds of work, those two followed the CPU time of real servers best, quiet
+and beside a neighbour: JSON, and small Python objects. Plain loops slow down more than servers do, system calls less;
+the time of a look-up in memory depends on who else uses the caches. Whoever changes the work changes the name of its
+readings (``REFERENCE_WORK``): times of other work are not comparable.
 
 It runs beside the target, in a process of its own, because in the controller's it would wait for the GIL and find its
 caches filled. It imports next to nothing: that is half of Python's start.
@@ -12,9 +12,8 @@ caches filled. It imports next to nothing: that is half of Python's start.
 
 import json
 import os
+import sys
 import time
-
-ROUND_S = 0.06
 
 _TAGS = [f"tag {number}" for number in range(20)]
 _RECORDS = [{"id": number, "name": f"product {number}", "tags": [*_TAGS]} for number in range(91)]
@@ -52,19 +51,19 @@ def handle(number: int) -> None:
 TASKS = (serialise, handle)
 
 
-def main() -> None:
-    """Go on until killed, a round each :data:`ROUND_S`. Its tasks are spread over it, to meet what targets meet."""
+def main(round_s: float) -> None:
+    """Go on until killed. The tasks are spread over the round, to meet what targets meet."""
     number = 0
     while True:
         times = []
         for task in TASKS:
-            time.sleep(ROUND_S / len(TASKS))
+            time.sleep(round_s / len(TASKS))
             before = time.thread_time_ns()
             task(number)
             times.append(time.thread_time_ns() - before)
-        os.write(1, b"%d %d\n" % tuple(times))
+        os.write(1, b"%f %d %d\n" % (time.time(), *times))
         number += 1
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))
