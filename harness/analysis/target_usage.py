@@ -99,9 +99,11 @@ def _speed_by_blocks(record: PhaseRecord, run: RunRecording) -> Floats:
     """How long reference work took in the turns of one build, by block."""
     lengths_s = np.array([segment.duration_s for segment in record.plan.segments])
     ends_s = record.start_s + lengths_s.cumsum()
-    own = np.array(record.turns)
-    took_ms = np.where(own, reference_ms(run, ends_s - lengths_s, ends_s), 0.0).reshape(-1, BLOCK)
-    return np.asarray(took_ms.sum(axis=1) / own.reshape(-1, BLOCK).sum(axis=1))
+    took_ms = reference_ms(run, ends_s - lengths_s, ends_s).reshape(-1, BLOCK)
+    known = np.isfinite(took_ms) & np.array(record.turns).reshape(-1, BLOCK)
+    return np.asarray(
+        np.where(known, took_ms, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan)
+    )
 
 
 def used_by_block(read_s: Floats, read_cpu_s: Floats, turns_s: Floats, own: Sequence[bool]) -> Floats:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -24,11 +25,13 @@ from harness.targets.target import Attached
 from tests.support.targets import run_folder, wait_until
 
 
-def sampler(folder: RunFolder, pid: int | None) -> Sampler:
+def sampler(folder: RunFolder, pid: int | None, builds: int = 1) -> Sampler:
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = Attached(AttachedTarget(url=f"http://127.0.0.1:{server.getsockname()[1]}", pid=pid), ())
     writer = READINGS.writer(folder.resources)
-    return MACHINE_SPEED.create(SamplingContext([(ONLY, target)], Sampling(), folder, writer, lambda: [], cores=2))
+    return MACHINE_SPEED.create(
+        SamplingContext([(ONLY, target)] * builds, Sampling(), folder, writer, lambda: [], cores=2)
+    )
 
 
 def workers() -> list[psutil.Process]:
@@ -37,8 +40,8 @@ def workers() -> list[psutil.Process]:
 
 
 @contextmanager
-def sampling(folder: RunFolder) -> Iterator[Sampler]:
-    found = sampler(folder, os.getpid())
+def sampling(folder: RunFolder, builds: int = 1) -> Iterator[Sampler]:
+    found = sampler(folder, os.getpid(), builds)
     found.start()
     try:
         yield found
@@ -74,3 +77,19 @@ def test_work_that_ends_is_a_note(tmp_path: Path) -> None:
 def test_a_target_whose_process_is_unknown_needs_no_speed(tmp_path: Path) -> None:
     assert not isinstance(sampler(run_folder(tmp_path), None), MachineSpeedSampler)
     assert workers() == []
+
+
+def test_in_a_duet_each_round_is_a_reading_until_the_end(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+
+    def count() -> int:
+        return len(READINGS.read(folder.resources)) if folder.resources.exists() else 0
+
+    with sampling(folder, builds=2):
+        assert wait_until(lambda: count() >= 10, 30)
+        time.sleep(0.6)
+        by_then = count()
+    at_s = [reading.epoch_s for reading in READINGS.read(folder.resources)]
+    assert len(at_s) > by_then  # with the rounds since the last second
+    assert at_s == sorted(at_s)
+    assert sum(now - before < 0.1 for before, now in pairwise(at_s)) > len(at_s) / 2
