@@ -48,7 +48,7 @@
     const node = plots.nodes.get(id);
     const endpoint = data.endpoints[state.endpoint];
     const distribution = endpoint.distributions[state.phase];
-    if (!node.checkVisibility()) return;
+    if (!node.getClientRects().length) return; // it is hidden
     let own;
     if (isTimed(id)) own = overTime[kindOf(id)](endpoint);
     else own = distribution ? distributions[kindOf(id)](distribution) : "No request of this endpoint completed in this phase.";

@@ -17,8 +17,8 @@
     const head = source.tHead.cloneNode(true);
     head.rows[0].cells[0].textContent = "Phase";
     for (const cell of head.rows[0].cells) { cell.removeAttribute("tabindex"); cell.removeAttribute("aria-sort"); }
-    const rows = [...source.tBodies].flatMap((body) => [...body.rows]
-      .filter((row) => row.querySelector("[data-endpoint]")?.dataset.endpoint === selection.endpoint)
+    const isIts = (row) => selection.name(row.querySelector("[data-endpoint]")?.dataset.endpoint ?? "") === selection.endpoint;
+    const rows = [...source.tBodies].flatMap((body) => [...body.rows].filter(isIts)
       .map((row) => copyOf(row, first(body, row))));
     const body = document.createElement("tbody");
     body.append(...rows);
@@ -43,7 +43,7 @@
   document.addEventListener("click", (event) => {
     const name = event.target.closest?.("[data-endpoint]")?.dataset.endpoint;
     if (name === undefined) return;
-    selection.set({ endpoint: name });
+    selection.set({ endpoint: selection.name(name) });
     selection.go(section.id);
   });
   document.getElementById("endpoint-close").addEventListener("click", () => { selection.set({ endpoint: "" }); selection.go("endpoints"); });

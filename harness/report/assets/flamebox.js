@@ -2,7 +2,7 @@
 "use strict";
 
 class FlameBox {
-  static ROWS = 30;
+  static ROWS = 15;
 
   constructor(element, all) {
     this.element = element;

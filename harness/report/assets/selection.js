@@ -13,6 +13,9 @@ const selection = {
 
   follow(listener) { selection.listeners.push(listener); },
 
+  /** A name as options of selects give it. */
+  name: (text) => text.replace(/\s+/g, " ").trim(),
+
   /** Change some of the selection, such as {phase: "steady", span: null}. */
   set(changes) {
     const changed = Object.keys(changes).filter((key) => String(selection[key] ?? "") !== String(changes[key] ?? ""));
@@ -56,9 +59,9 @@ const selection = {
   section: () => location.hash.slice(1).split("?")[0],
 
   write(section) {
-    const query = new URLSearchParams(selection.KEYS.flatMap((key) =>
-      selection[key] ? [[key, key === "span" ? selection.span.join("-") : selection[key]]] : []));
-    history.replaceState(null, "", `#${section}${query.size ? `?${query}` : ""}`);
+    const query = String(new URLSearchParams(selection.KEYS.flatMap((key) =>
+      selection[key] ? [[key, key === "span" ? selection.span.join("-") : selection[key]]] : [])));
+    history.replaceState(null, "", `#${section}${query && `?${query}`}`);
   },
 
   read() {
@@ -83,7 +86,7 @@ const selection = {
   addEventListener("load", () => { if (location.hash.includes("?")) selection.go(selection.section()); });
 
   // What belongs to one endpoint (data-of) or one moment (data-at, seconds) is shown unless another one is selected.
-  const isSelected = ({ of, at }) => (!selection.endpoint || of === undefined || of === selection.endpoint)
+  const isSelected = ({ of, at }) => (!selection.endpoint || of === undefined || selection.name(of) === selection.endpoint)
     && (!selection.span || at === undefined || (at >= selection.span[0] && at <= selection.span[1]));
   const filter = () => {
     for (const part of document.querySelectorAll("[data-of], [data-at]")) part.hidden = !isSelected(part.dataset);
