@@ -89,12 +89,11 @@ def _profiles(folder: RunFolder, index: ProfileIndex) -> tuple[list[ProfileStack
 
 
 def _stacks(folder: RunFolder, profile: Profile, path: Path) -> ProfileStacks:
-    spans = folder.path / profile.spans_path if profile.spans_path else None
-    if spans is not None and spans.is_file():
-        by_span = [found for found in read_spans(spans, profile) if is_working(found.stack)]
-        return ProfileStacks(profile, [found.stack for found in by_span], by_span)
     stacks = read_folded(path)
-    return ProfileStacks(profile, working(stacks) if profile.unit == "samples" else stacks, [])
+    spans = folder.path / profile.spans_path if profile.spans_path else None
+    by_span = read_spans(spans, profile) if spans is not None and spans.is_file() else []
+    at_work = working(stacks) if profile.unit == "samples" else stacks
+    return ProfileStacks(profile, at_work, [found for found in by_span if is_working(found.stack)])
 
 
 Result = TypeVar("Result", contravariant=True)

@@ -99,7 +99,12 @@ def flame_data(report: Report) -> list[dict[str, Any]]:
 
 def _flame(entry: ProfileStacks, label: str) -> dict[str, Any]:
     profile = entry.profile
-    flame = flame_tree(entry.stacks, [found.span for found in entry.by_span])
+    by_span = entry.by_span
+    flame = (
+        flame_tree([found.stack for found in by_span], [found.span for found in by_span])
+        if by_span
+        else flame_tree(entry.stacks)
+    )
     functions = functions_of(entry.stacks)
     own = set(profile.own)
     return {
