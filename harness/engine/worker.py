@@ -48,6 +48,7 @@ from harness.engine.locust.patches import patch_locust, shuffle_tasks
 from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats, reads_stats
+from harness.engine.locust.traced_clients import trace_locust_clients
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.arrivals import ArrivalPartition, RateSegment, arrival_times
 from harness.engine.pacing.task_shuffler import TaskShufflers
@@ -104,6 +105,7 @@ class LoadWorker:
         if traces is not None:
             self._recorder.keeps_traced = True
             environment.harness_request_sampler = self._request_sampler  # type: ignore[attr-defined]  # as below
+            trace_locust_clients(self._request_sampler)
         lateness = LatenessRecorder(self._track)
         self._scheduler = ArrivalScheduler(self._recorder.now_s, self._next_class, self._spawn_user, lateness.note)
         self._partition = ArrivalPartition(iter(()), 0, 1)

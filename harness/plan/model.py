@@ -105,14 +105,14 @@ class MemorySampling(Frozen):
 
 
 TRACED_SHARE = 0.05
-"""Of the requests in measured phases: what recording spans costs the target then is under 2 % of its throughput."""
+"""Of the requests in measured phases: recording their spans costs under 2 % of the target's throughput."""
 
 
 class TraceSampling(Frozen):
     """Some requests ask the target for its spans. In the ``diagnose`` phase, all do."""
 
     share: float = TRACED_SHARE
-    """Of the requests in all other phases (0…1)."""
+    """Of the requests in all other phases (0…1), within limits per second (:mod:`harness.engine.http.tracing`)."""
     instrument: bool = True
     """Whether a Python target is started under ``opentelemetry-instrument``."""
     listen: str | None = None

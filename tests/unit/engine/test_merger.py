@@ -127,6 +127,10 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
         {"samples": [[0, 0, 0.0, "x", {"body": "b" * 100_000}]]},
         {"samples": [[0, 0, 0.0, "x", {str(number): "" for number in range(17)}]]},
         {"samples": [[0, 0, 0.0, "x", {}]] * ((1 << 16) + 1)},
+        {"traced": [[b"short", 0, 0, 0.5, 10, 10, False]]},
+        {"traced": [[b"t" * 16, 1, 0, 0.5, 10, 10, False]]},
+        {"traced": [[b"t" * 16, 0, 0, -1.0, 10, 10, False]]},
+        {"traced": [[b"t" * 16, 0, 0, 0.5, 10, 10, False]] * ((1 << 16) + 1)},
         {"requests": {}},
         {"requests": table_of(12, [ROW]).to_wire()},
         {"requests": table_of(0, [replace(ROW, endpoint=1)]).to_wire()},
@@ -139,6 +143,15 @@ def test_an_invalid_report_is_rejected_as_a_whole(change: dict[str, Any]) -> Non
     journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.rest())
     assert [sum(row.requests for row in second.endpoint_seconds) for second in journal.seconds] == [1]
     assert (len(journal.endpoints), len(journal.failures)) == (1, 1)
+
+
+def test_traced_requests_get_the_number_of_their_endpoint_in_the_journal() -> None:
+    merger = Merger(dict.fromkeys(["a", "b"], ""))
+    other = {**report(0, [10]), "endpoints": [[0, "GET", "/b"]], "traced": [[b"t" * 16, 0, 0, 0.5, 20, 10, True]]}
+    journal = journal_of(merger.add("a", report(0, [10]), NOW_S), merger.add("b", other, NOW_S))
+    (traced,) = journal.traced
+    assert str(journal.endpoints[traced.endpoint]) == "GET /b"
+    assert (traced.trace, traced.response_us, traced.failed) == (b"t" * 16, 20, True)
 
 
 def test_a_report_of_a_stranger_is_rejected() -> None:

@@ -32,6 +32,7 @@ from harness.engine.request_failures import (
 from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.second_table import SecondTable
+from harness.record.traced_requests import TracedRequest, traceparent
 
 
 def rows_by_second(wire: dict[str, bytes]) -> dict[int, list[EndpointSecond]]:
@@ -331,3 +332,27 @@ def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
         recording.recorder.take(None)
     recording.request(start_s=60.0, ms=10)
     assert sum(len(of_second) for of_second in recording.by_second().values()) == 1
+
+
+def test_a_traced_request_is_kept_with_its_phase_and_times() -> None:
+    recording = Recording()
+    recording.recorder.keeps_traced = True
+    trace = bytes(range(16))
+    recording.request(start_s=49.5, ms=1_000, context={"traceparent": traceparent(trace)})
+    recording.starts[getcurrent()] = 50.0  # due then, in the open model
+    recording.request(start_s=50.25, ms=250, exception=ValueError(), context={"traceparent": traceparent(trace[::-1])})
+    for context in ({}, None, ["traceparent"], {"traceparent": "my own"}, {"traceparent": None}):
+        recording.request(start_s=60, ms=1, context=context)
+    recording.request(start_s=60, ms=None, context={"traceparent": traceparent(trace)})  # its times are not known
+    first, second = (TracedRequest(*wire) for wire in recording.recorder.take_traced())
+    assert (first.trace, first.phase, first.failed, first.response_us) == (trace, 0, False, 1_000_000)
+    assert first.at_s == pytest.approx(49.5, abs=0.01)
+    assert (second.phase, second.failed, second.service_us) == (1, True, 250_000)
+    assert second.response_us == pytest.approx(500_000, abs=10_000)
+    assert recording.recorder.take_traced() == []
+
+
+def test_no_trace_is_kept_unless_traces_are_on() -> None:
+    recording = Recording()
+    recording.request(start_s=49.5, ms=1_000, context={"traceparent": traceparent(bytes(range(16)))})
+    assert recording.recorder.take_traced() == []
