@@ -19,7 +19,11 @@ def of_same_load(recording: Recording, phase: PhaseMeasurement) -> list[Measurem
     if recording.baseline is None or _other_machine(recording):
         return []
     others = _other_loads(recording, phase)
-    return [earlier for earlier in recording.baseline.runs if earlier.run_id not in others]
+    return [
+        earlier
+        for earlier in recording.baseline.runs
+        if earlier.run_id not in others and not _traced_otherwise(earlier, phase)
+    ]
 
 
 def comparable(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
@@ -98,6 +102,8 @@ def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message
     others = _other_loads(recording, phase)
     if others:
         return message("baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=phase.goal)
+    if any(_traced_otherwise(earlier, phase) for earlier in recording.baseline.runs):
+        return message("baseline-untraced" if phase.traced else "baseline-traced", phase=phase.name)
     if any(_limited(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-generator-limited", phase=phase.name)
     if any(_contaminated(earlier, phase) for earlier in recording.baseline.runs):
@@ -125,6 +131,12 @@ def _other_loads(recording: Recording, phase: PhaseMeasurement) -> dict[str, str
 def _load(goal: str) -> str:
     """A goal without its words' endings: earlier versions wrote ``1 users``."""
     return goal.replace("users", "user")
+
+
+def _traced_otherwise(earlier: Measurement, phase: PhaseMeasurement) -> bool:
+    """Whether one of the two was traced and the other not: instrumentation alone may take as long as a request does."""
+    part = earlier.phase(phase.name, phase.variant)
+    return part is not None and part.traced != phase.traced
 
 
 def _limited(earlier: Measurement, phase: PhaseMeasurement) -> bool:

@@ -105,7 +105,7 @@ def paired(run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any]) 
     """One figure of build B beside A's; None where there is too little to compare."""
 
     def compute() -> Paired | None:
-        if metric.needs == "traces":  # too few requests are traced to compare them by blocks of turns
+        if metric.needs == "traces":  # too few requests are traced for that
             return None
         if metric.needs == "target":
             return _pair_of_usage(run, phase, metric) if endpoint == ALL else None

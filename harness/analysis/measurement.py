@@ -36,6 +36,7 @@ from harness.record.resources import REFERENCE_WORK
 from harness.recording.bench import BenchRecording
 from harness.recording.recording import Recording
 from harness.recording.run import PhaseRecord, RunRecording
+from harness.recording.streams import SPANS
 
 
 def measure(recording: Recording) -> Measurement:
@@ -75,6 +76,7 @@ def _phase(record: PhaseRecord, run: RunRecording) -> PhaseMeasurement:
         name=record.plan.name,
         kind=record.plan.kind,
         goal=goal_of(record.plan),
+        traced=SPANS.recorded_in(run.folder),
         generator_limited=None if limit is None else str(limit),
         contaminated=contamination.share,
         too_contaminated=not contamination.leaves_enough,

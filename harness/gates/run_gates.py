@@ -174,7 +174,8 @@ def _judged_beside_a(
         return Finding("inconclusive", message("gate-series-in-duet"))
     pair = paired(run, record.plan, gate.endpoint or ALL, metric)
     of_a = measure(run).figure(record.plan.name, gate.endpoint or ALL, metric.name, A)
-    if metric.unit.is_signed and of_a is not None:  # growth is no matter of turns
+    # Growth is no matter of turns, and too few requests are traced to compare turn by turn.
+    if (metric.unit.is_signed or metric.needs == "traces") and of_a is not None:
         observed = measured.figures[metric.name]
         return judged(gate.comparison, observed, [of_a], RunDoubt(gate, run, record, measured, summary, 1))
     if pair is None:

@@ -133,6 +133,8 @@ class PhaseMeasurement(_Part):
     kind: str
     goal: str = ""
     """The load that was asked for: only phases of one goal are compared."""
+    traced: bool = False
+    """Whether the target recorded spans, which takes time: phases are compared only with those that did as well."""
     generator_limited: str | None = None
     """Why the load generator was the bottleneck; the figures are then not the target's."""
     contaminated: float = 0.0

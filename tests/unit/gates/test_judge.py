@@ -16,6 +16,7 @@ from harness.plan.model import AttachedTarget, Gate, Target
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
+from harness.record.spans import Received, SpanWriter
 from harness.record.summary import GateResult, Summary
 from harness.recording import open_recording
 from tests.support.errors import harness_error
@@ -410,6 +411,21 @@ def test_a_baseline_of_another_load_is_not_compared_with(tmp_path: Path) -> None
     assert result.code == "baseline-other-load"
     assert result.params == {"baseline": "10 users", "here": "30 users"}
     baseline_of(before, like, into=folder)
+    assert only(judge(folder)).status == "pass"
+
+
+@pytest.mark.parametrize(("traced", "code"), [("run", "baseline-untraced"), ("before", "baseline-traced")])
+def test_traced_runs_are_compared_with_traced_ones_only(tmp_path: Path, traced: str, code: str) -> None:
+    before = record_run(tmp_path, run_id="before", phases=PHASES)
+    folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline + 50%", "steady")])
+    spans = {"run": folder, "before": before}
+    SpanWriter(spans.pop(traced).spans).close(Received())
+    baseline_of(before, into=folder)
+    result = only(judge(folder))
+    assert (result.status, result.code) == ("inconclusive", code)
+    (other,) = spans.values()
+    SpanWriter(other.spans).close(Received())
+    baseline_of(before, into=folder)
     assert only(judge(folder)).status == "pass"
 
 
