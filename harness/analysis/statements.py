@@ -12,7 +12,7 @@ from harness.recording.run import PhaseRecord, RunRecording
 
 MANY = 3
 """A statement that a request runs at least so many times is repeated: a loop may be behind it."""
-_TOP = 10
+_TOP = 5
 _SLOWEST = 3
 
 

@@ -24,10 +24,13 @@ PATH = "/v1/traces"
 _IGNORED = ("/v1/metrics", "/v1/logs")
 """Accepted and dropped: a target that sends them, too, should not write errors to its log."""
 LONGEST_BODY = 4 << 20
-LONGEST_UNPACKED = 32 << 20
-MOST_AT_ONCE = 32
-MOST_BYTES = 256 << 20
-"""Of the file with all spans."""
+LONGEST_UNPACKED = 8 << 20
+MOST_HELD = 32 << 20
+"""Of all bodies that are arriving at once."""
+MOST_CONNECTIONS = 512
+"""Each process of a target keeps one open."""
+MOST_SPANS = 500_000
+"""In a run: reading them takes 200 MB."""
 _BODY_S = 10.0
 """How long a body may take to arrive."""
 _END_S = 5.0
@@ -62,7 +65,8 @@ class OtlpReceiver:
         self._socket = socket.create_server((host, port), family=family, backlog=128)
         self.host, self.port = self._socket.getsockname()[:2]
         self._writer = SpanWriter(path)
-        self._written = 0
+        self._kept = 0
+        self._held = 0
         self._received = Received()
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -78,7 +82,7 @@ class OtlpReceiver:
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                limit_concurrency=MOST_AT_ONCE,
+                limit_concurrency=MOST_CONNECTIONS,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=1,
             )
@@ -134,20 +138,40 @@ class OtlpReceiver:
             raise _Refused(405)
         if kind not in _READERS:
             raise _Refused(415)
-        body = _unpacked(await _body(receive), headers.get("content-encoding", "").strip().lower())
+        body = _unpacked(await self._body(receive), headers.get("content-encoding", "").strip().lower())
         if scope["path"] == PATH:
             try:
                 self._keep(_READERS[kind](body))
             except InvalidExportError:
                 raise _Refused(400) from None
 
+    async def _body(self, receive: _Receive) -> bytes:
+        body = bytearray()
+        try:
+            while True:
+                event = await receive()
+                if event["type"] != "http.request":
+                    raise _Refused(400)
+                chunk = event.get("body", b"")
+                body += chunk
+                self._held += len(chunk)
+                if len(body) > LONGEST_BODY:
+                    raise _Refused(413)
+                if self._held > MOST_HELD:
+                    raise _Refused(503)
+                if not event.get("more_body"):
+                    return bytes(body)
+        finally:
+            self._held -= len(body)
+
     def _keep(self, export: Any) -> None:
         found = list(spans_of(export))
         spans = [span for span in found if span is not None]
-        counted, fit = self._received, self._written < MOST_BYTES
+        counted, fit = self._received, self._kept + len(spans) <= MOST_SPANS
         if fit and spans:
             try:
-                self._written += self._writer.write(spans)
+                self._writer.write(spans)
+                self._kept += len(spans)
             except OSError:  # the disk is full: the run goes on without these spans
                 fit = False
         self._received = replace(
@@ -155,19 +179,6 @@ class OtlpReceiver:
             invalid=counted.invalid + len(found) - len(spans),
             over_limit=counted.over_limit + (0 if fit else len(spans)),
         )
-
-
-async def _body(receive: _Receive) -> bytes:
-    body = bytearray()
-    while True:
-        event = await receive()
-        if event["type"] != "http.request":
-            raise _Refused(400)
-        body += event.get("body", b"")
-        if len(body) > LONGEST_BODY:
-            raise _Refused(413)
-        if not event.get("more_body"):
-            return bytes(body)
 
 
 def _unpacked(body: bytes, coding: str) -> bytes:
