@@ -30,7 +30,7 @@ from rich.table import Table
 
 from harness.control.load_processes import LoadProcesses
 from harness.engine.fork_server import ForkServer
-from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, Variant
+from harness.plan.model import AttachedTarget, Phase, RunPlan, Sampling, Scenario, Segment, TraceSampling, Variant
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder
 from harness.recording.run import RunRecording, read_run
@@ -225,7 +225,9 @@ def open_phase(rate: float, seconds: float, max_users: int, *, name: str = "stea
     )
 
 
-def plan_of(phases: Sequence[Phase], scenario: Path, url: str, workers: int = 1) -> RunPlan:
+def plan_of(
+    phases: Sequence[Phase], scenario: Path, url: str, workers: int = 1, traces: TraceSampling | None = None
+) -> RunPlan:
     """The plan of a load on ``url``, without samplers and gates."""
     return RunPlan(
         scenario=Scenario(
@@ -234,7 +236,7 @@ def plan_of(phases: Sequence[Phase], scenario: Path, url: str, workers: int = 1)
         profile="benchmark",
         phases=tuple(phases),
         gates=(),
-        sampling=Sampling(cpu=None, memory=None),
+        sampling=Sampling(cpu=None, memory=None, traces=traces),
         targets=(Variant(target=AttachedTarget(url=url)),),
         workers=workers,
         seed=1,
@@ -257,8 +259,9 @@ class HarnessLoad:
         *,
         workers: int = 1,
         master_core: int | None = None,
+        traces: TraceSampling | None = None,
     ) -> None:
-        plan = plan_of(phases, scenario, url, workers)
+        plan = plan_of(phases, scenario, url, workers, traces)
         self._folder = RunFolder.create(folder, "run")
         self._follower: JournalFollower | None = None
         self._folder.plan.write_text(plan.model_dump_json())

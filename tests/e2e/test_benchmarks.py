@@ -47,6 +47,12 @@ def test_generators_record_what_the_server_has_served() -> None:
     assert harness["recorded"] == harness["served"]
 
 
+def test_tracing_is_measured_with_and_without_traced_requests() -> None:
+    ways = benchmark("tracing")["ways"]
+    assert len(ways) == 2
+    assert all(figures["cpu_us"]["median"] > 0 for figures in ways.values())
+
+
 def test_open_load_is_recorded_from_its_intended_start() -> None:
     require_program("nginx", "nginx-light")
     require_program("hey", "hey")

@@ -58,7 +58,6 @@ class Requests(Section):
             "waterfalls": waterfalls(report.run),
             "in_words": in_words,
             "statements": statements,
-            "share": 100 * report.run.plan.sampling.traces.share if report.run.plan.sampling.traces else 0,
         }
 
 
