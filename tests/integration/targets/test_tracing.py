@@ -19,6 +19,8 @@ from harness.record.traced_requests import traceparent
 from harness.sampling.otlp_receiver import OtlpReceiver
 from harness.targets.start import start_target
 from harness.targets.tracing import Tracing
+from tests.support.postgresql import PostgreSQL
+from tests.support.redis_server import start_redis
 from tests.support.targets import run_folder, script_target, wait_until
 
 SHOW_SETTINGS = """
@@ -35,13 +37,19 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
+def redis_url() -> Iterator[str]:
+    with start_redis() as url:
+        yield url
+
+
+@pytest.fixture
 def receiver(folder: RunFolder) -> Iterator[OtlpReceiver]:
     receiver = OtlpReceiver(folder.spans, "127.0.0.1", 0)
     yield receiver
     receiver.close()
 
 
-def request(url: str, trace: bytes | None, body: object = None, token: str = "") -> Any:
+def send(url: str, trace: bytes | None, body: object = None, token: str = "") -> Any:
     headers = {"Content-Type": "application/json", **({"traceparent": traceparent(trace)} if trace else {})}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     data = None if body is None else json.dumps(body).encode()
@@ -50,15 +58,25 @@ def request(url: str, trace: bytes | None, body: object = None, token: str = "")
         return json.load(response)
 
 
-def test_the_shop_shows_statements_and_its_call_to_the_vendor(folder: RunFolder, receiver: OtlpReceiver) -> None:
+@pytest.mark.parametrize("backends", ["SQLite", "PostgreSQL and Redis"])
+def test_the_shop_shows_statements_and_its_call_to_the_vendor(
+    folder: RunFolder, receiver: OtlpReceiver, request: pytest.FixtureRequest, backends: str
+) -> None:
+    environment = {}
+    if backends != "SQLite":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        environment = {
+            "SHOP_DATABASE_URL": server.new_database(),
+            "SHOP_CACHE_URL": request.getfixturevalue("redis_url"),
+        }
     tracing = Tracing(receiver.url, instrument=True)
     traces = {name: bytes([number] * 16) for number, name in enumerate(("products", "checkout"), 1)}
-    with start_target(ShopTarget(), folder, tracing=tracing) as shop:
-        request(f"{shop.url}/products", traces["products"])
-        request(f"{shop.url}/products?page=2", None)
-        token = request(f"{shop.url}/login", None, {"user": "me"})["token"]
-        request(f"{shop.url}/cart", None, {"product_id": 3}, token)
-        request(f"{shop.url}/checkout", traces["checkout"], {}, token)
+    with start_target(ShopTarget(environment=environment), folder, tracing=tracing) as shop:
+        send(f"{shop.url}/products", traces["products"])
+        send(f"{shop.url}/products?page=2", None)
+        token = send(f"{shop.url}/login", None, {"user": "me"})["token"]
+        send(f"{shop.url}/cart", None, {"product_id": 3}, token)
+        send(f"{shop.url}/checkout", traces["checkout"], {}, token)
         assert wait_until(lambda: len(_by_trace(folder)) == 2, 20)
         assert len(shop.agents()) > 0
     receiver.close()
@@ -70,6 +88,7 @@ def test_the_shop_shows_statements_and_its_call_to_the_vendor(folder: RunFolder,
     assert kinds["products"]["database"] >= 1
     assert kinds["checkout"]["downstream"] == 1
     assert kinds["checkout"]["database"] > kinds["products"]["database"]
+    assert (kinds["checkout"]["cache"] > 0) == (backends != "SQLite")
     assert {span.service for span in found[traces["products"]]} == {"shop"}
     (root,) = (span for span in found[traces["products"]] if span.kind == "server")
     assert root.parent == traces["products"][:8]
