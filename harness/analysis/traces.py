@@ -24,7 +24,7 @@ class Trace:
 
     request: TracedRequest
     root: Span
-    """The target's span that handled it."""
+    """The target's span that handled it; from the first to the last of several, if it was redirected."""
     spans: Sequence[Span]
 
     @cached_property
@@ -102,12 +102,19 @@ def _traces(run: RunRecording) -> dict[tuple[int, int], list[Trace]]:
     found: dict[tuple[int, int], list[Trace]] = defaultdict(list)
     for trace, of_trace in spans.items():
         request = requests[trace]
-        roots = [span for span in of_trace.values() if span.parent == request.span]
+        ordered = sorted(of_trace.values(), key=lambda span: (span.start_ns, -span.end_ns))
+        root = _root(request, [span for span in ordered if span.parent == request.span])
         known = {request.span, *of_trace}
-        if len(roots) == 1 and all(span.parent in known for span in of_trace.values()):
-            ordered = sorted(of_trace.values(), key=lambda span: (span.start_ns, -span.end_ns))
-            found[request.phase, request.endpoint].append(Trace(request, roots[0], ordered))
+        # Of other services some may send their spans elsewhere.
+        if root is not None and all(span.parent in known or span.service != root.service for span in ordered):
+            found[request.phase, request.endpoint].append(Trace(request, root, ordered))
     return found
+
+
+def _root(request: TracedRequest, first: Sequence[Span]) -> Span | None:
+    if len(first) < 2:
+        return first[0] if first else None
+    return first[0]._replace(span=request.span, parent=b"", end_ns=max(span.end_ns for span in first))
 
 
 def _covered_ms(intervals: Iterable[tuple[int, int]]) -> float:

@@ -159,6 +159,26 @@ def test_traces_of_others_incomplete_ones_and_circles_are_left_out(made: Made) -
     assert {trace.request.trace for traces in found.values() for trace in traces} == {whole.trace, circle.trace}
 
 
+def test_a_redirected_request_is_one_and_does_what_both_of_its_parts_do(made: Made) -> None:
+    request = made.request()
+    for start_ms in (10, 60):
+        part = made.span(request, "server", start_ms, start_ms + 30)
+        made.span(request, "database", start_ms + 10, start_ms + 20, LOOP, part)
+    (entry,) = made.entries()
+    assert (entry.requests, entry.statements_per_request) == (1, 2)
+    assert entry.time_by_kind_ms["database"] == pytest.approx(20)
+    assert entry.time_by_kind_ms["own"] == pytest.approx(60)
+
+
+def test_a_service_that_sends_its_spans_elsewhere_costs_no_trace(made: Made) -> None:
+    request = made.request()
+    root = made.span(request, "server", 0, 50)
+    made.span(request, "downstream", 10, 40, "POST vendor", root)
+    made.span(request, "server", 20, 30, parent=root._replace(span=b"elsewher"), service="bank")
+    (entry,) = made.entries()
+    assert (entry.requests, entry.time_by_kind_ms["downstream"]) == (1, pytest.approx(30))
+
+
 def test_clocks_that_differ_change_no_figure(made: Made) -> None:
     made.ahead_ms = 3_600_000
     request = made.request()
