@@ -176,7 +176,8 @@ def test_a_service_that_sends_its_spans_elsewhere_costs_no_trace(made: Made) -> 
     made.span(request, "downstream", 10, 40, "POST vendor", root)
     made.span(request, "server", 20, 30, parent=root._replace(span=b"elsewher"), service="bank")
     (entry,) = made.entries()
-    assert (entry.requests, entry.time_by_kind_ms["downstream"]) == (1, pytest.approx(30))
+    assert entry.requests == 1
+    assert entry.time_by_kind_ms["downstream"] == pytest.approx(30)
 
 
 def test_clocks_that_differ_change_no_figure(made: Made) -> None:
