@@ -48,7 +48,8 @@ def gates(limits: Mapping[str, str]) -> list[Gate]:
 
 EACH_CHANGE = 3
 """There are so many trials of no change for one of each change."""
-KINDS: tuple[Literal["duet"], Literal["night"]] = ("duet", "night")
+What = Literal["duet", "night", "mixed"]
+"""Mixed: nights beside a neighbour, judged against a window of quiet ones."""
 
 
 def is_gated(change: Change) -> bool:
@@ -148,7 +149,7 @@ class Tally:
 class Kind:
     """What trials have in common."""
 
-    kind: Literal["duet", "night"]
+    kind: What
     target: str
     noisy: bool
     """Whether a neighbour took a third of the cores."""
@@ -159,11 +160,11 @@ class Kind:
 class Trials:
     """A number of trials; what they draw follows from their fields."""
 
-    kind: Literal["duet", "night"]
+    kind: What
     target: str
     noisy: bool
     levels: tuple[Level, ...]
-    """Of a duet one; of nights the first is that of the build that the window is of."""
+    """Of a duet one; of nights the first is none."""
     count: int
     seconds: int
     seed: int
@@ -205,15 +206,18 @@ def _duets(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level
 
 
 def _nights(folder: Path, trials: Trials, rng: np.random.Generator) -> dict[Level, Tally]:
-    usual = _recorded_runs(folder, trials.target, trials.noisy)
-    slower = [[run.slower(level.effect) for run in usual] for level in trials.levels[1:]]
+    mixed = trials.kind == "mixed"
+    usual, judged = (
+        _recorded_runs(folder, trials.target, noisy) for noisy in (trials.noisy and not mixed, trials.noisy)
+    )
+    others = [[run.slower(level.effect) for run in judged] for level in trials.levels[not mixed :]]
     tallies = {level: Tally() for level in trials.levels}
     with nights(usual, gates(NIGHT_GATES), trials.seconds) as series:
         for _ in range(WINDOW):
             series.next(rng)
         for number in range(trials.count):
-            summaries = series.next(rng, () if number % EACH_CHANGE else slower)
-            for level, summary in zip(trials.levels, summaries, strict=False):
+            summaries = series.next(rng, others[:mixed] if number % EACH_CHANGE else others)
+            for level, summary in zip(trials.levels, summaries[mixed:], strict=False):
                 tallies[level].add(summary.verdict, summary.gates)
     return tallies
 
