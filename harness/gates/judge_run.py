@@ -21,6 +21,7 @@ from harness.analysis.leaks import leaks_of
 from harness.analysis.measurement import figures_of
 from harness.analysis.samples import seconds_in
 from harness.analysis.statements import statements_of
+from harness.analysis.surroundings import surroundings_warnings
 from harness.analysis.traces import trace_notes
 from harness.errors import HarnessError
 from harness.gates.run_gates import run_results
@@ -119,6 +120,7 @@ def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence
         found.append(_contamination_warning(record, phase))
         for warning in (waiting_for_users(record, run), _unread_failures(record.plan, phase, gates)):
             found.append(warning and of_build(record.variant, warning))
+    found += surroundings_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
         message("run-event", kind=event.kind, event=event.message)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from harness.sources.postgresql import POSTGRESQL
 from harness.sources.prometheus import PROMETHEUS
+from harness.sources.redis import REDIS
 from harness.sources.source import Source, SourceKind, Values
 
-SOURCES: tuple[SourceKind, ...] = (PROMETHEUS,)
+SOURCES: tuple[SourceKind, ...] = (PROMETHEUS, POSTGRESQL, REDIS)
 
 __all__ = ["SOURCES", "Source", "SourceKind", "Values", "source_kind"]
 

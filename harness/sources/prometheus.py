@@ -14,8 +14,9 @@ from harness.errors import HarnessError
 from harness.messages import Message, alternatives, message
 from harness.record.metric_readings import LARGEST
 from harness.record.redaction import redacted
+from harness.sources.pools import pools_in
 from harness.sources.selector import Selector
-from harness.sources.source import TIMEOUT_S, Source, SourceKind, Values
+from harness.sources.source import TIMEOUT_S, Source, SourceKind, Values, unreachable
 
 MOST_BYTES = 10_000_000
 MOST_SERIES = 200
@@ -38,15 +39,21 @@ class PrometheusSource(Source):
         self._connection: http.client.HTTPConnection | None = None
         self._found: set[str] = set()
         self._offered: set[str] = set()
+        self._pools: list[Selector] = []
         self._dropped = False
 
     def read(self) -> Values:
         text, is_openmetrics = self._page()
-        values, found = parse(text, self._wanted, is_openmetrics=is_openmetrics, url=redacted(self._url))
+        if not self._offered or any(selector.text not in self._found for selector in self._wanted):
+            self._offered = {*_NAME.findall(text)}
+            # Pools are worth watching, whoever asks for them or not.
+            of_pools = dict.fromkeys(name for pool in pools_in(self._offered) for name in pool if name is not None)
+            named = {selector.name for selector in self._wanted}
+            self._pools = [Selector(name, name, {}) for name in of_pools if name not in named]
+        wanted = [*self._wanted, *self._pools]
+        values, found = parse(text, wanted, is_openmetrics=is_openmetrics, url=redacted(self._url))
         self._found |= found
         self._dropped |= bounded(values)
-        if not self._offered or len(self._found) < len(self._wanted):
-            self._offered = {*_NAME.findall(text)}
         return values
 
     def missing(self) -> list[Message]:
@@ -76,8 +83,7 @@ class PrometheusSource(Source):
             return self._get()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-            raise HarnessError("metrics-unreachable", url=redacted(self._url), reason=redacted(reason)) from None
+            raise unreachable(self._url, error) from None
         except HarnessError:
             self.close()
             raise

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.errors import HarnessError
 from harness.messages import Message
+from harness.record.redaction import redacted
 from harness.record.resources import LineChart
 
 TIMEOUT_S = 2.0
@@ -55,3 +57,14 @@ class SourceKind:
     """Series that are made of others: ``{"hit_ratio": "hits / (hits + misses)"}``."""
     charts: tuple[LineChart, ...] = ()
     """How its series are drawn; those that are in none get one each."""
+
+
+def unreachable(url: str, error: Exception) -> HarnessError:
+    """A server that does not answer, or refuses to."""
+    reason = "no answer in time" if isinstance(error, TimeoutError) else str(error).strip() or type(error).__name__
+    return HarnessError("metrics-unreachable", url=redacted(url), reason=redacted(" ".join(reason.split())))
+
+
+def package_missing(extra: str) -> HarnessError:
+    """The packages of an extra are not installed."""
+    return HarnessError("metrics-package-missing", extra=extra)
