@@ -11,7 +11,7 @@ from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.analysis.run_sets import SURE
-from harness.analysis.series import Counter, PhaseSeries, interval_of, phase_series
+from harness.analysis.series import Counter, PhaseSeries, Quotient, interval_of, phase_series
 from harness.analysis.traces import phase_traces
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
@@ -120,6 +120,8 @@ def _why_no_series(figure: SeriesFigure, found: PhaseSeries, phase: str) -> Mess
         if series is None:
             known = alternatives(part.series, [name for _, name in found.names()])
             return message("gate-series-missing", series=part.series, phase=phase, known=known)
+        if isinstance(series, Quotient) and part.statistic != "rate":
+            continue  # there was nothing to divide by
         if interval_of(SeriesFigure(part.series, part.statistic), found) is None:
             code = "gate-series-is-counter" if isinstance(series, Counter) else "gate-series-is-gauge"
             return Message(code, {"series": part.series, "statistic": part.statistic})

@@ -16,7 +16,7 @@ from harness.record.frames import STRICT, Epoch, FrameLog
 
 LARGEST = 1e300
 """Counters of nanoseconds or bytes have no smaller bound."""
-_Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Total = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -25,8 +25,8 @@ class MetricReading:
 
     epoch_s: Epoch
     source: str
-    gauges: dict[str, _Value] = field(default_factory=dict)
-    counters: dict[str, _Value] = field(default_factory=dict)
+    gauges: dict[str, Total] = field(default_factory=dict)
+    counters: dict[str, Total] = field(default_factory=dict)
 
 
 METRIC_READINGS = FrameLog("metrics", MetricReading)

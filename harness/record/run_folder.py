@@ -61,6 +61,7 @@ class RunFolder:
         self.resources = path / "resources"
         self.spans = path / "spans"
         self.metrics = path / "metrics"
+        self.statements = path / "statements"
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"

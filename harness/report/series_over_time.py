@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.series import Counter, Gauge, PhaseSeries, Quotient, Series, run_series
-from harness.plan.metrics_tables import kind_of
+from harness.plan.metrics_tables import kind_of, ratio_of
 from harness.record.plain_text import plain
 from harness.record.resources import Line, LineChart
 from harness.recording.run import RunRecording
@@ -24,11 +24,16 @@ def series_charts(run: RunRecording, axis: TimeAxis) -> list[dict[str, Any]]:
     kinds = {source.name: kind_of(source) for source in run.plan.sampling.metrics}
     charts: list[dict[str, Any]] = []
     for source in dict.fromkeys(source for source, _ in found.names()):
-        declared = kinds[source].charts if source in kinds else ()
+        kind = kinds.get(source)
+        declared = kind.charts if kind is not None else ()
         drawn = {line.value for chart in declared for line in chart.lines}
+        if kind is not None:  # what only makes a ratio is seen there
+            drawn |= {part for ratio in kind.ratios.values() for side in ratio_of(ratio) for part in side}
         alone = (_alone(source, name, found) for each, name in found.names() if each == source and name not in drawn)
         for chart in (*declared, *alone):
             lines = [*_lines(chart, source, found, axis)]
+            if not lines and kind is not None and kind.series is not None and chart not in declared:
+                continue  # nobody asked for it
             identity = {"id": f"series-{len(charts)}", "title": plain(f"{chart.title} ({source})")}
             charts.append(asdict(chart) | identity | {"lines": lines})
     return charts

@@ -73,7 +73,7 @@ class Sampler:
         """Start. Called once, before the first phase begins."""
 
     def begin_phase(self, index: int, name: str) -> None:
-        """The phase with this index in the plan has begun. Not called for samplers of the whole run."""
+        """The phase with this index in the plan has begun."""
 
     def end_phase(self) -> None:
         """The phase has ended; nothing happens if none was begun."""

@@ -88,7 +88,7 @@ class SamplingSession:
             sampler.end_phase()
 
     def _samplers_in(self, phase: Phase) -> list[Sampler]:
-        return [sampler for kind, sampler in self._samplers if kind.during == _part(phase)]
+        return [sampler for kind, sampler in self._samplers if kind.during in (During.WHOLE_RUN, _part(phase))]
 
     def _note_failure(self, kind: SamplerKind, error: Exception) -> None:
         note = message("sampler-failed", sampler=kind.name, error=type(error).__name__, reason=str(error))

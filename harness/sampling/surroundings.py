@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 from urllib.parse import urljoin
 
 from harness.errors import HarnessError
 from harness.messages import Message, message
 from harness.plan.metrics_tables import kind_of
 from harness.plan.model import MetricsSource
+from harness.record.database_statements import STATEMENT_TOTALS, StatementTotals
 from harness.record.frames import LogWriter
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.profiles import Profile
 from harness.record.redaction import redacted
 from harness.sampling.sampler import During, Sampler, SamplerKind, SamplingContext
+
+_Answer = TypeVar("_Answer")
+_Entry = TypeVar("_Entry", MetricReading, StatementTotals)
 
 _PERIOD_S = 1.0
 _PATIENCE_S = 3.0
@@ -24,12 +31,15 @@ _PATIENCE_S = 3.0
 class _Reader(threading.Thread):
     """Reads one source until it is told to stop."""
 
-    def __init__(self, source: MetricsSource, url: str, writer: LogWriter[MetricReading]) -> None:
+    def __init__(
+        self, source: MetricsSource, url: str, writer: LogWriter[MetricReading], statements: LogWriter[StatementTotals]
+    ) -> None:
         super().__init__(name=f"metrics {source.name}", daemon=True)
         self._name = source.name
         self._source = kind_of(source).open(url, source.series)
         self._writer = writer
-        self._stopping = threading.Event()
+        self._statements = statements
+        self._orders: SimpleQueue[tuple[int, bool] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._abandoned = False
         self._failure: Message | None = None
@@ -42,13 +52,28 @@ class _Reader(threading.Thread):
         while True:
             self._read()
             due_s = max(due_s + _PERIOD_S, time.monotonic())  # a second that was missed is skipped
-            if self._stopping.wait(max(0.0, due_s - time.monotonic())):
+            if not self._wait_until(due_s):
                 break
         self.notes = self._source.missing()
         self._source.close()
 
+    def count_statements(self, phase: int, *, ended: bool) -> None:
+        """Record what a database has counted of its statements, as a phase begins or ends."""
+        self._orders.put((phase, ended))
+
     def stop(self) -> None:
-        self._stopping.set()
+        self._orders.put(None)
+
+    def _wait_until(self, due_s: float) -> bool:
+        """Wait, and do what is asked for meanwhile; False: nothing else is to be read."""
+        while True:
+            try:
+                order = self._orders.get(timeout=max(0.0, due_s - time.monotonic()))
+            except Empty:
+                return True
+            if order is None:
+                return False
+            self._count(*order)
 
     def result(self, deadline_s: float) -> list[Message]:
         """What to say of it, once it has ended; a source that does not answer until ``deadline_s`` is left behind."""
@@ -64,20 +89,33 @@ class _Reader(threading.Thread):
             )
         return notes
 
+    def _count(self, phase: int, ended: bool) -> None:
+        statements = self._asked(self._source.statements)
+        if statements:
+            self._write(self._statements, StatementTotals(time.time(), self._name, phase, ended, statements))
+
     def _read(self) -> None:
         began_s = time.time()
-        try:
-            values = self._source.read()
-        except Exception as error:  # noqa: BLE001  (a source that fails costs its metrics, not the run)
-            self._failed += 1
-            self._failure = self._failure or _reason(error)
+        values = self._asked(self._source.read)
+        if values is None:
             return
         # The server looked at its values at some time between question and answer.
         reading = MetricReading((began_s + time.time()) / 2, self._name, values.gauges, values.counters)
+        self._write(self._writer, reading)
+        self._reads += 1
+
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer | None:
+        try:
+            return ask()
+        except Exception as error:  # noqa: BLE001  (a source that fails costs its metrics, not the run)
+            self._failed += 1
+            self._failure = self._failure or _reason(error)
+            return None
+
+    def _write(self, writer: LogWriter[_Entry], entry: _Entry) -> None:
         with self._lock:
             if not self._abandoned:
-                self._writer.write(reading)
-                self._reads += 1
+                writer.write(entry)
 
 
 def _reason(error: Exception) -> Message:
@@ -92,10 +130,17 @@ class SurroundingsSampler(Sampler):
     def __init__(self, context: SamplingContext) -> None:
         super().__init__()
         self._writer = METRIC_READINGS.writer(context.folder.metrics)
+        self._statements = STATEMENT_TOTALS.writer(context.folder.statements)
+        self._phase: int | None = None
         # In a duet, the build that is judged
         target = context.targets[-1][1]
         self._readers = [
-            _Reader(source, urljoin(target.url, source.url) if source.url.startswith("/") else source.url, self._writer)
+            _Reader(
+                source,
+                urljoin(target.url, source.url) if source.url.startswith("/") else source.url,
+                self._writer,
+                self._statements,
+            )
             for source in context.settings.metrics
         ]
 
@@ -103,7 +148,19 @@ class SurroundingsSampler(Sampler):
         for reader in self._readers:
             reader.start()
 
+    def begin_phase(self, index: int, name: str) -> None:  # noqa: ARG002
+        self._phase = index
+        for reader in self._readers:
+            reader.count_statements(index, ended=False)
+
+    def end_phase(self) -> None:
+        if self._phase is not None:
+            for reader in self._readers:
+                reader.count_statements(self._phase, ended=True)
+        self._phase = None
+
     def close(self) -> list[Profile]:
+        self.end_phase()
         for reader in self._readers:
             reader.stop()
         deadline_s = time.monotonic() + _PATIENCE_S
@@ -111,6 +168,7 @@ class SurroundingsSampler(Sampler):
             for note in reader.result(deadline_s):
                 self.note(note)
         self._writer.close()
+        self._statements.close()
         return []
 
 

@@ -24,6 +24,8 @@ _GAUGES = (
 )
 _COUNTERS = ("commits", "rollbacks", "blocks_hit", "blocks_read", "deadlocks", "temp_bytes")
 
+_OWN = "/* harness */ "
+"""Marks the harness's own statements, which are not the target's."""
 _ACTIVITY = """
 SELECT count(*),
        count(*) FILTER (WHERE state = 'active'),
@@ -40,6 +42,15 @@ WHERE coalesce(backend_type, 'client backend') = 'client backend' AND datname IS
 _DATABASE = """
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_bytes
 FROM pg_stat_database WHERE datname = current_database()
+"""
+_HAS_STATEMENTS = """
+SELECT 1 FROM pg_extension
+WHERE extname = 'pg_stat_statements' AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'
+"""
+_STATEMENTS = """
+SELECT left(query, 1000), calls, total_exec_time, rows FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query NOT LIKE '/* harness */%'
+ORDER BY total_exec_time DESC LIMIT 1000
 """
 
 
@@ -58,6 +69,16 @@ class PostgresqlSource(Source):
         return Values(
             dict(zip(_GAUGES, map(float, gauges), strict=True)), dict(zip(_COUNTERS, map(float, counters), strict=True))
         )
+
+    def statements(self) -> dict[str, list[float]]:
+        """Empty if the extension ``pg_stat_statements`` is not in this database."""
+        if not self._rows(_HAS_STATEMENTS):
+            return {}
+        totals: dict[str, list[float]] = {}
+        for text, *counts in self._rows(_STATEMENTS):
+            one = totals.setdefault(redacted(" ".join(text.split())), [0.0, 0.0, 0.0])
+            one[:] = [total + float(count) for total, count in zip(one, counts, strict=True)]
+        return totals
 
     def missing(self) -> list[Message]:
         return [message("postgresql-states-hidden", url=redacted(self._url))] if self._hidden else []
@@ -83,7 +104,7 @@ class PostgresqlSource(Source):
                     application_name="harness",
                     tcp_user_timeout=round(1000 * TIMEOUT_S),
                 )
-            return self._connection.execute(query.encode()).fetchall()
+            return self._connection.execute((_OWN + query).encode()).fetchall()
         except (psycopg.Error, OSError) as error:
             self.close()
             raise unreachable(self._url, error) from None

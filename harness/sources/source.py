@@ -30,6 +30,10 @@ class Source(ABC):
     def read(self) -> Values:
         """The values of now."""
 
+    def statements(self) -> dict[str, list[float]]:
+        """Of a database, how often it has run each statement, for how many milliseconds, and how many rows it gave."""
+        return {}
+
     def missing(self) -> list[Message]:
         """After the last reading: what was asked for and never there, with what there is instead."""
         return []

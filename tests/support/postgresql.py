@@ -64,6 +64,7 @@ def start_postgresql() -> Iterator[PostgreSQL]:
         )
         port = free_port()
         settings = ["listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off"]
+        settings.append("shared_preload_libraries=pg_stat_statements")  # counts in databases that have the extension
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
                 [postgres, "-D", data, *(part for setting in settings for part in ("-c", setting))],

@@ -11,14 +11,16 @@ from harness.recording.streams.requests import REQUESTS
 from harness.recording.streams.resources import RESOURCES
 from harness.recording.streams.rounds import ROUNDS
 from harness.recording.streams.spans import SPANS
+from harness.recording.streams.statements import STATEMENTS
 
 STREAMS: tuple[Stream[Any], ...] = (
     REQUESTS,
     RESOURCES,
     METRICS,
+    STATEMENTS,
     PROFILES,
     ROUNDS,
     SPANS,
 )
 
-__all__ = ["METRICS", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STREAMS"]
+__all__ = ["METRICS", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STATEMENTS", "STREAMS"]

@@ -18,6 +18,7 @@ from harness.report.sections.history import Courses, Runs, Steps
 from harness.report.sections.phases import Phases
 from harness.report.sections.requests import Requests
 from harness.report.sections.scalability import Scalability
+from harness.report.sections.surroundings import Surroundings
 from harness.report.sections.suspects import Suspects
 from harness.report.sections.timeline import ResponseTimes, Timeline
 from harness.report.sections.verdict import Verdict, Warnings
@@ -36,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     Timeline(),
     ResponseTimes(),
     Endpoints(),
+    Surroundings(),
     OneEndpoint(),
     Errors(),
     Requests(),

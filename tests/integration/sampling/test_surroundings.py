@@ -9,13 +9,18 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import psycopg
+
 from harness.plan.model import AttachedTarget, MetricsSource, Sampling
+from harness.record.database_statements import STATEMENT_TOTALS
 from harness.record.metric_readings import METRIC_READINGS
 from harness.record.run_folder import RunFolder
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from tests.support.children import free_port, wait_until
 from tests.support.exporter import exporter
+from tests.support.plans import steady
+from tests.support.postgresql import PostgreSQL
 from tests.support.targets import run_folder
 
 
@@ -70,3 +75,22 @@ def test_a_server_that_dies_in_the_run_costs_only_its_metrics(tmp_path: Path) ->
         codes = sampled(folder, f"http://127.0.0.1:{port}", [source("app", "/metrics", "x")], died_and_was_asked_again)
     assert codes == ["metrics-source-failed", "series-not-offered"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("metrics ")]
+
+
+def test_statements_of_a_database_are_counted_before_and_after_a_phase(tmp_path: Path, postgresql: PostgreSQL) -> None:
+    folder, url = run_folder(tmp_path), postgresql.new_database()
+    settings = Sampling(cpu=None, memory=None, metrics=(MetricsSource(name="db", kind="postgresql", url=url),))
+    with psycopg.connect(url, autocommit=True) as client:
+        client.execute("CREATE EXTENSION pg_stat_statements")
+        with (
+            start_target(AttachedTarget(url=f"http://127.0.0.1:{postgresql.port}"), folder) as target,
+            SamplingSession([steady()], settings, [("", target)], folder, list, cores=2) as session,
+        ):
+            session.phase_started(0)
+            assert wait_until(lambda: len(STATEMENT_TOTALS.read(folder.statements)) == 1)
+            client.execute("SELECT generate_series(1, 5)")
+            session.phase_ended(0)
+    before, after = STATEMENT_TOTALS.read(folder.statements)
+    assert [(one.source, one.phase, one.ended) for one in (before, after)] == [("db", 0, False), ("db", 0, True)]
+    assert "SELECT generate_series($1, $2)" not in before.statements
+    assert after.statements["SELECT generate_series($1, $2)"][0] == 1

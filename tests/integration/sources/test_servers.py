@@ -67,6 +67,22 @@ def test_postgresql_says_which_role_sees_other_connections(postgresql: PostgreSQ
         other.execute("DROP ROLE spectator")
 
 
+def test_postgresql_counts_statements_where_it_has_the_extension(postgresql: PostgreSQL) -> None:
+    url = postgresql.new_database()
+    source = PostgresqlSource(url, [])
+    assert source.statements() == {}
+    with psycopg.connect(url, autocommit=True) as client:
+        client.execute("CREATE EXTENSION pg_stat_statements")
+        for number in range(3):
+            client.execute(f"SELECT generate_series(1, {number + 1})".encode())
+    calls, total_ms, rows = source.statements()["SELECT generate_series($1, $2)"]
+    assert (calls, rows) == (3, 6)
+    source.read()
+    assert not [text for text in source.statements() if "pg_stat" in text]  # what the harness asks is not the target's
+    assert total_ms > 0
+    source.close()
+
+
 def test_redis_shows_hits_and_evictions(redis_url: str) -> None:
     source = RedisSource(redis_url, [])
     before = source.read()

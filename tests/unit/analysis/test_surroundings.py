@@ -85,7 +85,8 @@ def test_evictions_are_found(tmp_path: Path) -> None:
         return MetricReading(EPOCH_S + second, "cache", {}, {"evicted_keys": 10.0 * second})
 
     (finding,) = findings(recorded(tmp_path, read))
-    assert (finding.kind, finding.observed) == ("evictions", pytest.approx(10))
+    assert finding.kind == "evictions"
+    assert finding.observed == pytest.approx(10)
 
 
 @pytest.mark.parametrize(("hits", "kinds"), [(80.0, []), (40.0, ["cache-hits-fell"])])
