@@ -8,8 +8,10 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thread all the time) and
 ``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``others_percent`` (of those that
 are neither the target's nor the harness's), ``steal_percent`` (100 = all cores), ``pressure_percent`` (the time in
-which some process waited for a core) and ``cores``. Of :data:`REFERENCE_WORK` the CPU time of each of its tasks
-(``serialise_us``, ``handle_us``), which says how fast the machine was.
+which some process waited for a core), ``memory_pressure_percent``, ``disk_pressure_percent``, ``cores``,
+``received_bytes_per_s``, ``sent_bytes_per_s`` and ``retransmits_per_s`` (segments that TCP sent again).
+Of :data:`REFERENCE_WORK` the CPU time of each of its tasks (``serialise_us``, ``handle_us``), which says how fast the
+machine was.
 """
 
 from __future__ import annotations

@@ -173,6 +173,28 @@ PROCESS_USAGE = SamplerKind(
             suffix=" %",
         ),
         LineChart(
+            "pressure",
+            "Waiting for memory and disk",
+            (
+                Line("machine", "memory_pressure_percent", "memory", "purple"),
+                Line("machine", "disk_pressure_percent", "disk", "orange"),
+            ),
+            empty="No process of the machine waited for memory or disk.",
+            note="share of the time in which some process of the machine waited",
+            suffix=" %",
+        ),
+        LineChart(
+            "network",
+            "Network of the machine",
+            (
+                Line("machine", "received_bytes_per_s", "received", "blue", scale=1e6),
+                Line("machine", "sent_bytes_per_s", "sent", "green", scale=1e6),
+                Line("machine", "retransmits_per_s", "segments sent again per second", "red"),
+            ),
+            empty="Nothing was sent.",
+            note="MB per second, with loopback",
+        ),
+        LineChart(
             "memory",
             "Memory",
             (
