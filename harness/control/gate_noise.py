@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.errors import HarnessError
 from harness.messages import Message, message
@@ -12,13 +12,16 @@ from harness.record.measurement import ALL
 from harness.store import Store
 
 
-def too_tight(plan: RunPlan, fingerprint: str, store: Store) -> Iterator[Message]:
-    """For each gate that is tighter than an unchanged build keeps on this machine, a warning before the run."""
+def too_tight(plan: RunPlan, fingerprint: Callable[[], str], store: Store) -> Iterator[Message]:
+    """For each gate that is tighter than an unchanged build keeps on this machine, a warning before the run.
+
+    ``fingerprint`` of this machine may take a moment to know, and is only asked for if such gates could be.
+    """
     relative = [gate for gate in plan.gates if gate.comparison.baseline and gate.comparison.percent]
     if not relative:
         return
     try:
-        calibration = store.calibration_for(*plan.key, fingerprint)
+        calibration = store.calibration_for(*plan.key, fingerprint())
     except HarnessError:
         return  # the run does not need it
     if calibration is None:

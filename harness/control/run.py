@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,10 +74,9 @@ def run(
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
             write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
-            environment = capture_environment(public, Path(plan.scenario.path))
-            write_json(folder.environment, environment.model_dump())
             try:
-                outcome = _run_in(folder, plan, public, environment, store, observer, fork_server, listen_address)
+                with ThreadPoolExecutor(1) as beside:
+                    outcome = _run_in(folder, plan, public, beside, store, observer, fork_server, listen_address)
             except KeyboardInterrupt:
                 if not folder.journal.exists():  # nothing was measured
                     shutil.rmtree(folder.path)
@@ -91,15 +91,17 @@ def _run_in(
     folder: RunFolder,
     plan: RunPlan,
     public: RunPlan,
-    environment: Environment,
+    beside: Executor,
     store: Store,
     observer: RunObserver,
     fork_server: ForkServer,
     listen_address: ListenAddress | None,
 ) -> Outcome:
+    """``beside`` does what may take place while others start."""
+    capturing = beside.submit(_captured_environment, public, folder)
     for name, where in plan.scenario.left_out.items():
         observer.notify(message("user-class-left-out", name=name, where=where))
-    for warning in too_tight(plan, environment.fingerprint, store):
+    for warning in too_tight(plan, lambda: capturing.result().fingerprint, store):
         observer.notify(warning)
     observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
     # While the others start, as imports during the load would disturb it, and after it keep the user waiting.
@@ -117,6 +119,7 @@ def _run_in(
         if listen_address is not None:
             urls = [reached_from_outside(target.url, listen_address, managed=target.managed)]
         importing.join()
+        environment = capturing.result()
         load.begin(urls, lambda: interrupts.count > 0)
         named = [(variant.name, target) for variant, target in zip(plan.targets, targets, strict=True)]
         with SamplingSession(
@@ -155,6 +158,12 @@ def _run_in(
         observer.notify(message("run-judging"))
         summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
+
+
+def _captured_environment(public: RunPlan, folder: RunFolder) -> Environment:
+    environment = capture_environment(public, Path(public.scenario.path))
+    write_json(folder.environment, environment.model_dump())
+    return environment
 
 
 def _early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop | None:

@@ -17,7 +17,7 @@ from harness.plan.hosts import AllowedHosts, host_key, setting_to_allow
 from harness.plan.model import AllowedHost
 
 LOOPBACK = "127.0.0.1"
-_POLL_S = 0.05
+_POLL_S = 0.02
 _RESPONSE_TIMEOUT_S = 5.0
 _NOTHING = message("ready-nothing-listened")
 _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"

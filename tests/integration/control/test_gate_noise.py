@@ -28,10 +28,10 @@ def test_gates_tighter_than_the_floor_are_named(
 ) -> None:
     plan = make_plan([steady(10, 10)], [gate], scenario="shop", profile="nightly")
     with open_store(store_url, tmp_path) as store:
-        assert list(too_tight(plan, "f1", store)) == []
+        assert list(too_tight(plan, lambda: "f1", store)) == []
         store.set_calibration(make_calibration(0.03, limit=0.5))
         store.set_calibration(make_calibration(0.03, limit=0.1))
-        found = list(too_tight(plan, fingerprint, store))
+        found = list(too_tight(plan, lambda: fingerprint, store))
     assert [warning.code for warning in found] == expected
     for warning in found:
         assert (warning.params["gate"], warning.params["runs"]) == (gate, 3)
