@@ -43,8 +43,7 @@ NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
 SIGN: "+" | "-"
 UNIT: /[a-zA-Zµ]+(\s*\/\s*[a-zA-Z]+)?|%|\/\s*[a-zA-Z]+/
 
-%import common.WS
-%ignore WS
+%ignore /[ \t\f\r\n]+/
 """
 
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
