@@ -57,7 +57,7 @@ DEFECTS: dict[str, Truth] = {
     "slow_search": Truth(("cpu",), ("rank_by_edit_distance", "ranks_by_edit_distance", "_edit_distance")),
     "n_plus_one": Truth(_WORK, ("read_item_by_item", "_one_by_one")),
     "leak": Truth(("memory",)),
-    "oversell": Truth(("new-code", "invariant"), ("write_stale_stock", "stock_in_cache")),
+    "oversell": Truth(("new-code",), ("write_stale_stock", "stock_in_cache")),
     "small_pool": Truth(("pool",)),
     "cache_off": Truth((*_WORK, "cache"), _READS),
     "lock_convoy": Truth(("lock", *_WORK), ("count_stock_under_global_lock",)),

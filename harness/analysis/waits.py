@@ -5,7 +5,8 @@ classified as a wait (:mod:`harness.analysis.wait_kinds`) less those of the same
 threads that wait. Over the rate of the samples and the requests meanwhile, it is a time per request (Little's law).
 
 Waits come in bursts, and all threads of a sample are seen in the same one. So the interval is that of a ratio of sums
-over the spans of the phase (Cochran 1977, section 6.4), never narrower than that of independent samples.
+over the spans of the phase (Cochran 1977, section 6.4), drawn towards what is usual, as there are few of them (Smyth
+2004). It is never narrower than that of independent samples.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.intervals import around
-from harness.analysis.profiles import FEWEST_SPANS, profiles_of, requests_during
+from harness.analysis.profiles import profiles_of, requests_during
 from harness.analysis.wait_kinds import Wait, wait_of
 from harness.record.measurement import Interval, WaitTime
 from harness.record.profiles import Profile, ProfileKind, read_spans
@@ -25,9 +26,10 @@ from harness.recording.run import PhaseRecord, RunRecording
 
 SHORTEST_MS = 0.01
 MOST = 20
-_UNKNOWN_DISPERSION = 10.0
-"""How much more than independent samples those of too few spans are taken to vary: dozens of threads wait at once."""
-_MANY = 1e6
+_DISPERSION = 10.0
+"""How much more than independent samples they are taken to vary, as dozens of threads wait at once."""
+_PRIOR_SPANS = 4
+"""So many spans that assumption is worth: a phase has few (see :mod:`harness.analysis.growth`)."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,17 +41,20 @@ def waits_of(run: RunRecording, record: PhaseRecord) -> list[WaitTime] | None:
         return None
     profile = found[0]
     own = {file for each in (*found, *profiles_of(run, record, "cpu")) for file in each.own}
+    lengths_s = np.array([span.duration_s for span in profile.spans])
     requests = np.array([requests_during(record, span) for span in profile.spans])
+    if requests.sum() <= 0:  # none ended meanwhile: those that began wait, perhaps all
+        requests = lengths_s * sum(part.requests for part in record.totals) / record.length_s
     if requests.sum() <= 0:
         return []
     busy = _busy(run, record, own)
-    sampled_s = sum(span.duration_s for span in profile.spans)
+    sampled_s = float(lengths_s.sum())
     waits = []
     for key, (wait, counts) in _counted(run, profile, own).items():
         running = busy.get(key, 0.0) * sampled_s
         seconds = counts / np.array([span.rate_hz for span in profile.spans])
         waiting = seconds * max(0.0, 1 - running / seconds.sum())
-        ms = _per_request(waiting, requests, 1 / profile.spans[-1].rate_hz)
+        ms = _per_request(waiting, requests, lengths_s, 1 / profile.spans[-1].rate_hz)
         if ms.value >= SHORTEST_MS:
             function, file, line = wait.place.function, wait.place.file, wait.place.line
             waits.append(WaitTime(kind=wait.kind, what=wait.what, function=function, file=file, line=line, ms=ms))
@@ -86,15 +91,14 @@ def _busy(run: RunRecording, record: PhaseRecord, own: set[str]) -> dict[tuple[s
     return {}
 
 
-def _per_request(waiting_s: Floats, requests: Floats, sample_s: float) -> Interval:
-    """Time per request in ms; ``waiting_s`` are thread seconds by span, in samples worth ``sample_s`` each."""
+def _per_request(waiting_s: Floats, requests: Floats, lengths_s: Floats, sample_s: float) -> Interval:
+    """Time per request in ms; ``waiting_s`` are thread seconds by span of ``lengths_s``, ``sample_s`` each."""
     total, spans = float(requests.sum()), len(requests)
     value = float(waiting_s.sum()) / total
     independent = sample_s * float(waiting_s.sum()) / total**2
-    if spans >= FEWEST_SPANS:
-        residuals = waiting_s - value * requests
-        variance = spans / (spans - 1) * float((residuals**2).sum()) / total**2
-        low, high = around(value, math.sqrt(max(variance, independent)), spans - 1)
-    else:
-        low, high = around(value, math.sqrt(_UNKNOWN_DISPERSION * independent), _MANY)
+    # Requests are counted, so they only narrow the interval where waits come with them.
+    together, alone = waiting_s - value * requests, waiting_s - lengths_s * waiting_s.sum() / lengths_s.sum()
+    squares = min(float((residuals**2).sum()) for residuals in (together, alone)) / total**2
+    variance = (_PRIOR_SPANS * _DISPERSION * independent + spans * squares) / (_PRIOR_SPANS + spans - 1)
+    low, high = around(value, math.sqrt(max(variance, independent)), _PRIOR_SPANS + spans - 1)
     return Interval(value=1000 * value, low=1000 * low, high=1000 * high)

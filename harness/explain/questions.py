@@ -26,13 +26,15 @@ from harness.record.notice import Notice
 from harness.record.summary import Change, GateResult, PhaseSummary, Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
-Family = Literal["time", "errors", "cpu", "memory", "capacity", "invariant", "run", "other"]
+Family = Literal["time", "errors", "cpu", "memory", "capacity", "invariant", "database", "run", "other"]
 """Figures of one family have the same causes. ``run``: the run itself was broken."""
 _TAINTED = {"gate-contaminated", "gate-generator-limited", "gate-generator-late"}
 """Why gates are inconclusive that have a cause: others, or the generator."""
 _FAMILIES: dict[str, Family] = {
     "error_rate": "errors",
     "cpu_per_request": "cpu",
+    "queries_per_request": "database",
+    "db_time": "database",
     "rss_max": "memory",
     "rss_growth": "memory",
 }

@@ -1,7 +1,7 @@
 """Orders causes and says what they leave unexplained.
 
-Causes that void the figure (a dead target, a generator that was the limit) come first. Then come those that are sure
-and have a part, the greatest first, then those that are sure without one, then those that are only likely.
+Causes that void the figure (a dead target, a generator that was the limit) come first. Then come those that are sure,
+those that make others before those that they make, then the greatest first. Then come those that are only likely.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.explain.kinds import KINDS, VOIDING
+from harness.explain.kinds import KINDS, ROOTS, VOIDING
 from harness.explain.questions import Question
 from harness.messages import Message, message
 from harness.metrics import run_metric
@@ -50,7 +50,16 @@ def explanation_of(question: Question) -> Explanation:
 
 def ranked(causes: Sequence[Cause]) -> list[Cause]:
     """The most important first."""
-    return sorted(causes, key=lambda cause: (cause.kind not in VOIDING, not cause.sure, -_share(cause)))
+    return sorted(
+        causes,
+        key=lambda cause: (
+            cause.kind not in VOIDING,
+            not cause.sure,
+            cause.kind not in ROOTS,
+            cause.kind == "failures",
+            -_share(cause),
+        ),
+    )
 
 
 def unexplained(whole: Interval | None, causes: Sequence[Cause]) -> Interval | None:
@@ -82,7 +91,7 @@ def _what(question: Question) -> Message:
     if question.family == "run":
         return message("explain-run-broken")
     if question.family == "invariant":
-        return message("explain-invariant")
+        return message("explain-invariant", reason=question.gates[0].reason)
     place = {"metric": title(question.metric), "of": _of(question)}
     change, gate = question.change, next(iter(question.gates), None)
     if question.is_compared and question.rise is not None and change is not None:

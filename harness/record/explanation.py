@@ -15,6 +15,7 @@ CauseKind = Literal[
     "pool",
     "queue",
     "downstream",
+    "statements",
     "sleep",
     "disk",
     "saturated",
@@ -23,7 +24,6 @@ CauseKind = Literal[
     "target-died",
     "generator",
     "failures",
-    "invariant",
     "new-code",
 ]
 

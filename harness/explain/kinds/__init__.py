@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from harness.explain.kinds import cores, cpu, failures, generator, invariant, memory, new_code, saturation, waits
+from harness.explain.kinds import (
+    cores,
+    cpu,
+    failures,
+    generator,
+    memory,
+    new_code,
+    saturation,
+    statements,
+    waits,
+)
 from harness.explain.questions import Question
 from harness.record.explanation import Cause, CauseKind
 
 KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
     generator.causes,
     cores.causes,
+    statements.causes,
     waits.causes,
     cpu.causes,
     saturation.causes,
     memory.causes,
     failures.causes,
-    invariant.causes,
     new_code.causes,
 )
 """Each yields what it finds for a question; nothing where it finds nothing, or the question is none of its own."""
 
 VOIDING: frozenset[CauseKind] = frozenset({"target-died", "generator"})
 """Where one of these is a cause, the figure says little about the target."""
+
+ROOTS: frozenset[CauseKind] = frozenset({"statements"})
+"""These make others (CPU time, waits), and are not made by them."""

@@ -30,7 +30,7 @@ def causes(question: Question) -> Iterator[Cause]:
         named = [(suspect, True) for suspect in question.summary.suspects]
         named += [(suspect, False) for suspect in question.summary.candidates]
         for suspect, sure in named:
-            yield _of_suspect(question, suspect, sure=sure)
+            yield _of_suspect(question, suspect, sure=sure and question.family != "errors")
     elif question.family in ("time", "cpu") and question.record is not None:
         yield from _costliest(question)
 

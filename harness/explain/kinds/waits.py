@@ -20,6 +20,8 @@ from harness.record.measurement import Interval, WaitTime
 
 _NONE = Interval(value=0.0, low=0.0, high=0.0)
 _MOST_PLACES = 3
+_MOSTLY = 0.5
+"""Of the response time."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
@@ -36,7 +38,14 @@ def causes(question: Question) -> Iterator[Cause]:
             earlier = [sum_of([part.ms for part in run[key]]) if key in run else _NONE for run in before]
             ms = less(ms, mean_of(earlier))
         if ms.low > 0:
-            yield _cause(question, parts, ms, compared=compared, sure=sure)
+            makes_fail = question.family != "errors" or _is_most(question, ms)
+            yield _cause(question, parts, ms, compared=compared, sure=sure and makes_fail)
+
+
+def _is_most(question: Question, ms: Interval) -> bool:
+    """Whether requests mostly wait for it: then those that fail may do so because they waited for too long."""
+    whole = question.mean_ms
+    return whole is not None and ms.value > _MOSTLY * whole.value
 
 
 _Resource = tuple[str, ...]

@@ -1,0 +1,55 @@
+"""More database statements a request than in the baseline, or the same one again and again (N+1); from traces.
+
+More statements take CPU time and waits, never the other way round. So they are named before those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.explain.arithmetic import less, mean_of
+from harness.explain.questions import Question
+from harness.messages import message
+from harness.record.endpoint_statements import EndpointStatements
+from harness.record.explanation import Cause
+from harness.record.measurement import ALL, Interval
+
+_MORE = 1.2
+"""Times the statements of the baseline: fewer than that more are no news."""
+_MANY = 10
+"""Without a baseline, a statement that a request runs so often is a likely cause."""
+
+
+def causes(question: Question) -> Iterator[Cause]:
+    if question.record is None or question.family not in ("time", "errors", "cpu", "capacity", "database"):
+        return
+    place = (question.record.plan.name, question.record.variant)
+    traced = [entry for entry in question.summary.statements if (entry.phase, entry.variant) == place]
+    ms = _grown(question, "db_time", ALL) if question.family == "time" else None
+    for entry in traced:
+        if question.endpoint not in (None, entry.endpoint) or not entry.statements_per_request:
+            continue
+        grown = _grown(question, "queries_per_request", entry.endpoint)
+        times = entry.repeated[0].times if entry.repeated else 0.0
+        if grown is None:
+            if not question.is_compared and times >= _MANY:
+                yield question.cause("statements", message("cause-statements", **_words(entry)), sure=False)
+        elif grown.low > 0 and entry.statements_per_request > _MORE * (entry.statements_per_request - grown.value):
+            before = entry.statements_per_request - grown.value
+            yield question.cause("statements", message("cause-more-statements", before=before, **_words(entry)), ms=ms)
+
+
+def _words(entry: EndpointStatements) -> dict[str, object]:
+    repeated = [message("statement-repeated", times=each.times, text=each.text) for each in entry.repeated[:1]]
+    return {"endpoint": entry.endpoint, "count": entry.statements_per_request, "repeated": repeated}
+
+
+def _grown(question: Question, metric: str, endpoint: str) -> Interval | None:
+    """By how much a figure of the traces is above the baseline's; None if either is not known."""
+    measured = question.measured and question.measured.endpoints.get(endpoint)
+    now = measured.figures.get(metric) if measured else None
+    if now is None or not question.is_compared:
+        return None
+    found = (phase.endpoints[endpoint].figures.get(metric) for phase in question.earlier if endpoint in phase.endpoints)
+    before = [figure for figure in found if figure is not None]
+    return less(now, mean_of(before)) if before else None

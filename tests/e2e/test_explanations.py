@@ -1,0 +1,140 @@
+"""On targets that are not the shop, the report names what made a run fail: lock, pool, downstream service, function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.in_process import harness
+
+APP = """
+import os, socketserver, sys, threading, time, urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from flask import Flask
+from sqlalchemy import QueuePool, create_engine, text
+
+app = Flask(__name__)
+ledger_lock = threading.Lock()
+engine = create_engine("sqlite:///stock.db", poolclass=QueuePool, pool_size=2, max_overflow=0)
+
+
+def book():
+    with ledger_lock:
+        hold()
+
+
+def hold():
+    time.sleep(0.03)
+
+
+def get_stock():
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        hold()
+
+
+def ask_vendor():
+    urllib.request.urlopen(vendor).read()
+
+
+def price(rounds):
+    return sum(number * number for number in range(rounds))
+
+
+class Vendor(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        time.sleep(0.15)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+mode = os.environ["MODE"]
+
+
+@app.get("/work")
+def work():
+    if mode == "lock":
+        book()
+    if mode == "pool":
+        get_stock()
+    if mode == "downstream":
+        ask_vendor()
+    price(40_000 if mode == "cpu" else 2_000)
+    return "done"
+
+
+if __name__ == "__main__":
+    if mode == "downstream":
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
+        vendor = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    app.run(port=int(sys.argv[1]), threaded=True)
+"""
+SCENARIO = """
+from harness import HttpUser
+from locust import constant, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def work(self):
+        self.client.get("/work")
+"""
+PROFILE = """
+[[phase]]
+kind = "ramp"
+users = 12
+duration = "2s"
+
+[[phase]]
+kind = "steady"
+users = 12
+duration = "8s"
+
+[[gate]]
+require = "p50 < 12ms"
+phase = "steady"
+
+[sampling]
+memory = false
+"""
+
+
+@pytest.fixture
+def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The causes of what got worse first, in a run of the app in a mode."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "visitors.py").write_text(SCENARIO)
+    (tmp_path / "visitors.toml").write_text(PROFILE)
+
+    def run(mode: str) -> list[dict[str, Any]]:
+        monkeypatch.setenv("MODE", mode)
+        target = f"{sys.executable} app.py {{port}}"
+        words = ("run", "visitors.py", "--profile", "visitors.toml", "--target", target, "--json")
+        explanations = harness(*words, store="sqlite:///store.db", cwd=tmp_path).json["explanations"]
+        found = next((each for each in explanations if each["phase"] == "steady"), {"causes": []})
+        # The tests beside this one may take the cores.
+        return [cause for cause in found["causes"] if cause["kind"] not in ("cores-taken", "generator")]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "function"),
+    [("lock", "lock", "book"), ("pool", "pool", "get_stock"), ("downstream", "downstream", "ask_vendor")],
+)
+def test_what_requests_wait_for_is_named(explained: Any, mode: str, kind: str, function: str) -> None:
+    cause = explained(mode)[0]
+    assert (cause["kind"], cause["place"]["function"], cause["place"]["file"]) == (kind, function, "app.py")
+    assert cause["per_request_ms"]["low"] > 0
