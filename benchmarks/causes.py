@@ -30,6 +30,8 @@ from harness.analysis.measurement import measure
 from harness.errors import HarnessError
 from harness.explain import explained
 from harness.gates.judge import judge
+from harness.plan.expression import parse_requirement
+from harness.plan.model import Gate
 from harness.record.explanation import Cause, Explanation
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, write_json
@@ -37,6 +39,8 @@ from harness.recording import open_recording
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "flash_sale.py"
 DATABASES = ("sqlite", "postgresql")
+GATES = ("p95 < 50ms", "error_rate < 1%")
+"""Those of the scenario that any load can be held to."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def _record(out: Path, name: str, database: str, defect: str, seed: int, users: 
         done = harness.run(
             SCENARIO,
             phases=[harness.ramp(users=users, over="3s"), harness.steady(users=users, hold=f"{seconds:g}s")],
-            gates=[],
+            gates=[],  # they are judged later
             seed=seed,
             out=out / database / "runs",
             set={"sampling.memory": False},
@@ -120,7 +124,8 @@ def _explanations(folder: RunFolder, baseline: Sequence[RunFolder]) -> list[Expl
     kept = Baseline(scenario=runs[0].scenario, profile=runs[0].profile, fingerprint=machine.fingerprint, runs=runs)
     write_json(folder.comparison, kept.model_dump(by_alias=True))
     recording = open_recording(folder)
-    return explained(recording, judge(recording)).explanations
+    gates = [Gate(comparison=parse_requirement(text), phase="steady") for text in GATES]
+    return explained(recording, judge(recording, gates=gates)).explanations
 
 
 def _judge(out: Path) -> None:

@@ -17,5 +17,7 @@ def explained(recording: RunRecording | BenchRecording, summary: Summary) -> Sum
     """The summary of a judged run with its explanations."""
     if isinstance(recording, BenchRecording):
         return summary
-    found = [explanation_of(question) for question in questions_of(recording, summary)]
-    return summary.model_copy(update={"explanations": found})
+    found = (explanation_of(question) for question in questions_of(recording, summary))
+    # Why a run is broken stands in its verdict.
+    told = [explanation for explanation in found if explanation.causes or explanation.metric != "run"]
+    return summary.model_copy(update={"explanations": told})

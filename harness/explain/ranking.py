@@ -27,7 +27,7 @@ def explanation_of(question: Question) -> Explanation:
     """What is known of the causes of one figure."""
     found = [cause for kind in KINDS for cause in kind(question) if _counts(cause)]
     causes = ranked(found)[:MOST_CAUSES]
-    if [cause.kind for cause in causes if cause.sure] == ["cores-taken"]:
+    if [cause.kind for cause in causes] == ["cores-taken"]:
         causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))
     change, gate = question.change, next(iter(question.gates), None)
     compared = question.is_compared

@@ -59,6 +59,9 @@ def test_a_run_says_what_requests_do_inside_an_unknown_target(tmp_path: Path) ->
     assert of_all["db_time < 10s"][0] == "pass"
     assert of_all["downstream_time < 10s"] == ("inconclusive", "gate-not-recorded")
 
+    (explanation,) = summary.explanations
+    assert (explanation.endpoint, explanation.causes[0].what.code) == ("GET /books", "cause-statements")
+
     for phase in ("steady", "diagnose"):
         (entry,) = (entry for entry in summary.statements if (entry.phase, entry.endpoint) == (phase, "GET /books"))
         (repeated,) = entry.repeated

@@ -16,6 +16,9 @@ from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
 from harness.record.measurement import ALL, Interval, PhaseMeasurement
 
+_MOSTLY = 0.5
+"""Of the rise: what can explain less is only one of its causes, at the most."""
+
 
 def causes(question: Question) -> Iterator[Cause]:
     record, measured = question.record, question.measured
@@ -37,7 +40,8 @@ def causes(question: Question) -> Iterator[Cause]:
     )
     ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
     if ms is None or ms.value > 0:
-        yield question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
+        cause = question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
+        yield cause.model_copy(update={"sure": cause.share is None or cause.share.value >= _MOSTLY})
 
 
 def _lost(phase: PhaseMeasurement) -> tuple[float, float | None]:

@@ -1,8 +1,8 @@
 """What requests wait for: a lock, a connection from a pool, something downstream, the disk, a sleep.
 
-Beside a baseline, those waits are causes that grew for certain. Without one, the longest are possible causes. Where all
-threads wait for the GIL or a core, every other wait gets longer, too: the locks of threads that do not run are held for
-longer. If a function grew in such a target, waits are not sure.
+Beside a baseline, waits that grew are causes for certain. Without one, they are if requests wait for most of the time;
+others are only possible causes. Where all threads wait for the GIL or a core, every other wait gets longer, too: the
+locks of threads that do not run are held for longer. If a function grew in such a target, waits are not sure.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def causes(question: Question) -> Iterator[Cause]:
             earlier = [sum_of([part.ms for part in run[key]]) if key in run else _NONE for run in before]
             ms = less(ms, mean_of(earlier))
         if ms.low > 0:
-            makes_fail = question.family != "errors" or _is_most(question, ms)
-            yield _cause(question, parts, ms, compared=compared, sure=sure and makes_fail)
+            is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure
+            yield _cause(question, parts, ms, compared=compared, sure=is_sure)
 
 
 def _is_most(question: Question, ms: Interval) -> bool:
-    """Whether requests mostly wait for it: then those that fail may do so because they waited for too long."""
+    """Whether requests mostly wait for it, so that those that fail may do so because they waited for too long."""
     whole = question.mean_ms
-    return whole is not None and ms.value > _MOSTLY * whole.value
+    return whole is not None and ms.low > _MOSTLY * whole.value
 
 
 _Resource = tuple[str, ...]

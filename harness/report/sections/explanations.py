@@ -21,15 +21,19 @@ class Explanations(Section):
 
     def text(self, summary: Summary) -> Sequence[Block]:
         blocks: list[Block] = []
-        for explanation in summary.explanations:
+        for explanation in shown(summary):
             blocks.append(Paragraph(f"{explanation.what.text}:"))
             blocks.append(Items([Cell(line) for line in _lines(explanation)]))
         return blocks
 
     def values(self, report: Report) -> dict[str, Any] | None:
-        if not report.summary.explanations:
-            return None
-        return {"part": part_of, "unexplained": unexplained_of}
+        found = shown(report.summary)
+        return {"explanations": found, "part": part_of, "unexplained": unexplained_of} if found else None
+
+
+def shown(summary: Summary) -> list[Explanation]:
+    """Those that a reader can use: of failed gates, and of changes whose causes are known."""
+    return [explanation for explanation in summary.explanations if explanation.gates or explanation.causes]
 
 
 def _lines(explanation: Explanation) -> list[str]:
