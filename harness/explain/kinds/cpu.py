@@ -26,11 +26,14 @@ _MUCH = 0.3
 def causes(question: Question) -> Iterator[Cause]:
     if question.family not in ("time", "errors", "cpu", "capacity"):
         return
-    if question.is_compared or question.family == "capacity":
-        named = [(suspect, True) for suspect in question.summary.suspects]
-        named += [(suspect, False) for suspect in question.summary.candidates]
-        for suspect, sure in named:
-            yield _of_suspect(question, suspect, sure=sure and question.family != "errors")
+    suspects, candidates = question.summary.suspects, question.summary.candidates
+    if question.is_compared or suspects or question.family == "capacity":
+        # Against a limit alone, growth is the cause for certain only if requests wait for CPU time.
+        matters = question.family != "errors" and (question.is_compared or saturated(question) is not None)
+        for suspect in suspects:
+            yield _of_suspect(question, suspect, sure=matters)
+        for suspect in candidates:
+            yield _of_suspect(question, suspect, sure=False)
     elif question.family in ("time", "cpu") and question.record is not None:
         yield from _costliest(question)
 

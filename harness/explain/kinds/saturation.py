@@ -29,7 +29,7 @@ _LESS = 0.9
 def causes(question: Question) -> Iterator[Cause]:
     if question.family not in ("time", "errors", "capacity"):
         return
-    if question.summary.suspects and question.is_compared:
+    if question.summary.suspects:
         return
     found = saturated(question)
     if found is None or (question.is_compared and _was_as_busy(question)):
