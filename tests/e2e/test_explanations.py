@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,7 @@ import pytest
 from tests.support.in_process import harness
 
 APP = """
-import os, socketserver, sys, threading, time, urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import os, sys, threading, time, urllib.request
 
 from flask import Flask
 from sqlalchemy import QueuePool, create_engine, text
@@ -38,27 +41,19 @@ def get_stock():
 
 
 def ask_vendor():
-    urllib.request.urlopen(vendor).read()
+    urllib.request.urlopen(os.environ["VENDOR"]).read()
 
 
 def price(rounds):
     return sum(number * number for number in range(rounds))
 
 
-class Vendor(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        time.sleep(0.15)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 mode = os.environ["MODE"]
+
+
+@app.get("/health")
+def health():
+    return "ready"
 
 
 @app.get("/work")
@@ -74,10 +69,6 @@ def work():
 
 
 if __name__ == "__main__":
-    if mode == "downstream":
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
-        vendor = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
     app.run(port=int(sys.argv[1]), threaded=True)
 """
 SCENARIO = """
@@ -111,8 +102,31 @@ memory = false
 """
 
 
+class Vendor(BaseHTTPRequestHandler):
+    """A slow downstream service."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        time.sleep(0.15)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Writes nothing."""
+
+
 @pytest.fixture
-def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def vendor() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Vendor) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str) -> Any:
     """The causes of what got worse first, in a run of the app in a mode."""
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "visitors.py").write_text(SCENARIO)
@@ -120,10 +134,11 @@ def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(mode: str) -> list[dict[str, Any]]:
         monkeypatch.setenv("MODE", mode)
+        monkeypatch.setenv("VENDOR", vendor)
         target = f"{sys.executable} app.py {{port}}"
         words = ("run", "visitors.py", "--profile", "visitors.toml", "--target", target, "--json")
         explanations = harness(*words, store="sqlite:///store.db", cwd=tmp_path).json["explanations"]
-        found = next((each for each in explanations if each["phase"] == "steady"), {"causes": []})
+        found: dict[str, Any] = next((each for each in explanations if each["phase"] == "steady"), {"causes": []})
         # The tests beside this one may take the cores.
         return [cause for cause in found["causes"] if cause["kind"] not in ("cores-taken", "generator")]
 
@@ -137,4 +152,4 @@ def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_what_requests_wait_for_is_named(explained: Any, mode: str, kind: str, function: str) -> None:
     cause = explained(mode)[0]
     assert (cause["kind"], cause["place"]["function"], cause["place"]["file"]) == (kind, function, "app.py")
-    assert cause["per_request_ms"]["low"] > 0
+    assert cause["per_request_ms"]["value"] > 0

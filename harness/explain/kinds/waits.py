@@ -21,6 +21,7 @@ from harness.record.measurement import Interval, WaitTime
 _NONE = Interval(value=0.0, low=0.0, high=0.0)
 _MOST_PLACES = 3
 _MOSTLY = 0.5
+_MUCH = 0.2
 """Of the response time."""
 
 
@@ -37,9 +38,13 @@ def causes(question: Question) -> Iterator[Cause]:
         if compared:
             earlier = [sum_of([part.ms for part in run[key]]) if key in run else _NONE for run in before]
             ms = less(ms, mean_of(earlier))
-        if ms.low > 0:
+        if ms.low > 0 or (not compared and _is_much(question, ms)):
             is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure
             yield _cause(question, parts, ms, compared=compared, sure=is_sure)
+
+
+def _is_much(question: Question, ms: Interval) -> bool:
+    return question.mean_ms is not None and ms.value > _MUCH * question.mean_ms.value
 
 
 def _is_most(question: Question, ms: Interval) -> bool:
