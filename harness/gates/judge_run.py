@@ -19,6 +19,7 @@ from harness.analysis.generator import (
 )
 from harness.analysis.leaks import leaks_of
 from harness.analysis.measurement import figures_of
+from harness.analysis.process_ends import ends_of
 from harness.analysis.samples import seconds_in
 from harness.analysis.statements import statements_of
 from harness.analysis.surroundings import surroundings_warnings
@@ -63,6 +64,7 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             phases=phases,
             gates=results,
             generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+            ends=ends_of(run),
             leaks=leaks_of(run),
             suspects=attribution.suspects,
             candidates=attribution.candidates,

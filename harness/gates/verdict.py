@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.analysis.process_ends import ends_of
 from harness.errors import ExitCode
 from harness.messages import Message, message
+from harness.plan.duet import of_build
 from harness.record.journal import Journal
 from harness.record.journal_entries import HOST_NOT_ALLOWED, REQUESTS_MISSING
 from harness.record.summary import GateResult, PhaseSummary, Verdict
@@ -89,11 +91,13 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case None:
             reasons.append(message("run-was-killed", seconds=journal.last_s))
         case "target lost":
+            ends = [of_build(end.variant, end.notice.message()) for end in ends_of(run) if end.root]
+            end = ends[0] if ends else message("target-died-or-silent")
             if all(variant.target.kind == "attached" for variant in run.plan.targets):  # then there is no log of it
-                reasons.append(message("attached-target-was-lost"))
+                reasons.append(message("attached-target-was-lost", end=end))
             else:
                 logs = [path.name for path in run.folder.target_logs.values()]
-                reasons.append(message("target-was-lost", logs=logs or [run.folder.target_log.name]))
+                reasons.append(message("target-was-lost", end=end, logs=logs or [run.folder.target_log.name]))
         case "workers lost":
             reasons.append(message("workers-lost"))
         case "error":

@@ -1,10 +1,39 @@
-"""What a run found out about the target's processes: memory that grows, and processes that died."""
+"""What a run found out about the target's processes: which died, and whose memory grew."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
 
 from harness.record.notice import Notice
+
+
+class ProcessEnd(BaseModel):
+    """A process of the target that died during the load: the target itself, or one of several."""
+
+    pid: int
+    root: bool
+    """Whether it is the first process of the target: then the run has ended, too."""
+    name: str = ""
+    """Of its program."""
+    variant: str = ""
+    exit_code: int | None = None
+    signal: str | None = None
+    """``SIGSEGV``; null with an ``exit_code``, or if the kernel did not say how it ended."""
+    out_of_memory: bool = False
+    """Whether the kernel's own log or counter says that it killed the process because memory ran out."""
+    at_s: float
+    """Since the start of the run."""
+    phase: str | None = None
+    phase_s: float | None = None
+    """Since the start of the phase."""
+    rss_bytes: float | None = None
+    """What it held by the last reading before; of the first process, with all its descendants."""
+    last_lines: list[str] = []
+    """What the target had written last."""
+    replaced_by: int | None = None
+    """The process that its parent started in its place."""
+    notice: Notice
+    """The finding as a sentence."""
 
 
 class Leak(BaseModel):

@@ -62,6 +62,7 @@ class RunFolder:
         self.spans = path / "spans"
         self.metrics = path / "metrics"
         self.statements = path / "statements"
+        self.processes = path / "processes"
         self.profiles = path / "profiles.json"
         self.verification = path / "verify.json"
         self.comparison = path / "baseline.json"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.messages import Message
 from harness.record.endpoint_statements import EndpointStatements
 from harness.record.explanation import Explanation
-from harness.record.findings import Leak
+from harness.record.findings import Leak, ProcessEnd
 from harness.record.measurement import Baseline, Interval
 from harness.record.notice import Notice
 from harness.record.plain_text import steering_escaped
@@ -434,6 +434,8 @@ class Summary(_Part):
     benchmarks: list[BenchmarkFigures] = []
     gates: list[GateResult] = []
     generator: Generator = Generator()
+    ends: list[ProcessEnd] = []
+    """Processes of the target that died during the load."""
     leaks: list[Leak] = []
     suspects: list[Suspect] = []
     """The functions that certainly cost more CPU per request than in the baseline."""
@@ -453,9 +455,9 @@ class Summary(_Part):
     artifacts: dict[str, str] = {}
 
     @property
-    def findings(self) -> list[Leak]:
+    def findings(self) -> list[ProcessEnd | Leak]:
         """What the run found out about the target's processes, the gravest first."""
-        return [*self.leaks]
+        return [*self.ends, *self.leaks]
 
     def decided(self, reasons: Sequence[Message]) -> Self:
         """This summary with the reasons of its verdict."""

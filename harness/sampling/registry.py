@@ -6,6 +6,7 @@ from harness.sampling.build_usage import BUILD_USAGE
 from harness.sampling.cpu import CPU
 from harness.sampling.machine_speed import MACHINE_SPEED
 from harness.sampling.memory import MEMORY
+from harness.sampling.process_events import PROCESS_STARTS_AND_ENDS
 from harness.sampling.process_usage import PROCESS_USAGE
 from harness.sampling.sampler import SamplerKind
 from harness.sampling.surroundings import SURROUNDINGS
@@ -15,6 +16,7 @@ SAMPLERS: tuple[SamplerKind, ...] = (
     BUILD_USAGE,
     MACHINE_SPEED,
     SURROUNDINGS,
+    PROCESS_STARTS_AND_ENDS,
     CPU,
     MEMORY,
 )

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
-from harness.messages.signals import signal_name
+from harness.messages.signals import how_it_ended
 from harness.plan import model
 from harness.record.measurement import ONLY
 from harness.record.redaction import redacted_command
 from harness.record.run_folder import RunFolder
 from harness.targets import health
 from harness.targets.agent_client import Agent, agent_environment, agents_in
+from harness.targets.kernel_log import OutOfMemoryWatch
+from harness.targets.log_tail import last_lines
 from harness.targets.supervised_process import SupervisedProcess
 from harness.targets.target import RUNNING, Attached, Target
 from harness.targets.tracing import Tracing, instrumented, otel_environment
@@ -26,10 +28,6 @@ from harness.targets.tracing import Tracing, instrumented, otel_environment
 _ATTEMPTS = 3
 """Ports to try in turn if another process takes the free one before the target does."""
 _STOP_GRACE_S = 10.0
-_LOG_LINES_SHOWN = 15
-_LOG_LINE_LENGTH = 300
-_LOG_BYTES_READ = 64 * 1024
-"""A target may write any amount before it fails; the reason is in the last lines."""
 _SHOP = "python -m harness.shop --host 127.0.0.1 --port {port}"
 _LONGEST_SOCKET_FOLDER = 70
 """A Unix socket's path has at most about 104 characters."""
@@ -100,9 +98,14 @@ class Managed(Target):
         self._process = process
         self._agent_folder = agent_folder
         self.pid: int = process.pid
+        self._memory = OutOfMemoryWatch(self.pid)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def exit_status(self) -> int | None:
+        status = self._process.poll()
+        return None if self._process.supervisor_lost else status
 
     def exit_description(self) -> Message:
         status = self._process.poll()
@@ -110,10 +113,7 @@ class Managed(Target):
             return RUNNING
         if self._process.supervisor_lost:
             return message("target-supervisor-killed")
-        if status >= 0:
-            return message("target-exited", status=status)
-        code = "target-sigkill" if -status == signal.SIGKILL else "target-killed"
-        return message(code, signal=signal_name(-status))
+        return how_it_ended(status, out_of_memory=-status == signal.SIGKILL and self._memory.killed(self.pid))
 
     def describe(self) -> str:
         what = "the embedded shop" if self._plan.command == _SHOP else redacted_command(self._plan.command)
@@ -174,15 +174,16 @@ def _not_ready(
 ) -> HarnessError:
     if ended is not None and ended.code == "target-supervisor-killed":  # nothing is known of the target
         return HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason="it was killed")
-    with log.open("rb") as file:
-        file.seek(max(log_starts, file.seek(0, os.SEEK_END) - _LOG_BYTES_READ))
-        output = file.read().decode(errors="replace")
-    lines = [line[:_LOG_LINE_LENGTH] for line in output.strip().splitlines()[-_LOG_LINES_SHOWN:]]
+    lines = last_lines(log, log_starts)
     shown: dict[str, object] = {"log": log, "output": "".join(f"\n    {line}" for line in lines) or "\n    (none)"}
     if ended is None:
         code = "target-not-ready"
         shown |= {"timeout_s": plan.ready_timeout_s, "path": plan.ready_path, "seen": seen, "option": Option("ready")}
     else:
-        code = "target-own-port-taken" if "address already in use" in output.lower() else "target-ended-early"
+        code = (
+            "target-own-port-taken"
+            if any("address already in use" in line.lower() for line in lines)
+            else "target-ended-early"
+        )
         shown |= {"ended": ended}
     return HarnessError(code, where=redacted_command(plan.command), exit_code=ExitCode.BROKEN, **shown)

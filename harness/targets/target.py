@@ -34,6 +34,10 @@ class Target(ABC):
     def is_alive(self) -> bool:
         """Whether it still runs; true for an attached target whose process is not known."""
 
+    def exit_status(self) -> int | None:
+        """Its exit code, or minus the number of the signal that killed it; None while it runs, or if nobody knows."""
+        return None
+
     @abstractmethod
     def exit_description(self) -> Message:
         """How it ended: ``exited with code 1``."""

@@ -105,6 +105,11 @@ def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
     assert "SIGKILL" in result.err
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["verdict"] == "broken"
+    (end,) = summary["ends"]
+    assert (end["root"], end["signal"], end["out_of_memory"], end["phase"]) == (True, "SIGKILL", False, "steady")
+    assert end["rss_bytes"] > 1e6
+    assert end["notice"]["text"] in summary["reasons"][0]
+    assert summary["explanations"][0]["causes"][0]["kind"] == "target-died"
     assert (folder / "report.html").exists()
     assert all_gone(others)()
 

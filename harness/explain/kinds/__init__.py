@@ -11,6 +11,7 @@ from harness.explain.kinds import (
     generator,
     memory,
     new_code,
+    process_ends,
     saturation,
     statements,
     waits,
@@ -19,6 +20,7 @@ from harness.explain.questions import Question
 from harness.record.explanation import Cause, CauseKind
 
 KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
+    process_ends.causes,
     generator.causes,
     cores.causes,
     statements.causes,

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.recording.stream import Stream
 from harness.recording.streams.metrics import METRICS
+from harness.recording.streams.processes import PROCESSES
 from harness.recording.streams.profiles import PROFILES
 from harness.recording.streams.requests import REQUESTS
 from harness.recording.streams.resources import RESOURCES
@@ -18,9 +19,10 @@ STREAMS: tuple[Stream[Any], ...] = (
     RESOURCES,
     METRICS,
     STATEMENTS,
+    PROCESSES,
     PROFILES,
     ROUNDS,
     SPANS,
 )
 
-__all__ = ["METRICS", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STATEMENTS", "STREAMS"]
+__all__ = ["METRICS", "PROCESSES", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STATEMENTS", "STREAMS"]

@@ -91,7 +91,7 @@ def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("number", "code", "name"),
-    [(signal.SIGKILL, "target-sigkill", "SIGKILL"), (40, "target-killed", "signal 40")],
+    [(signal.SIGKILL, "target-killed", "SIGKILL"), (40, "target-killed", "signal 40")],
 )
 def test_a_target_that_dies_during_the_run_is_noticed(number: int, code: str, name: str, tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:

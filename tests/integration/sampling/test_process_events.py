@@ -1,0 +1,182 @@
+"""How real processes of a target ended is seen by a process that is not their parent."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.plan.model import AttachedTarget, CommandTarget, Sampling
+from harness.record.measurement import ONLY
+from harness.record.process_events import PROCESS_EVENTS, ProcessEvent
+from harness.record.resources import READINGS
+from harness.record.run_folder import RunFolder
+from harness.sampling.exit_watch import ExitWatch
+from harness.sampling.process_events import ProcessEventSampler
+from harness.sampling.sampler import SamplingContext
+from harness.targets.start import start_target
+from harness.targets.target import Target
+from tests.support.targets import run_folder, script_target, wait_until
+
+WORKERS = """
+import signal, subprocess, time
+def work(order):
+    pid = os.fork()
+    if pid == 0:
+        exec(order)
+        os._exit(0)
+    return pid
+pids = [work(order) for order in ORDERS]
+import threading
+def parent():
+    time.sleep(6)  # they are zombies until then
+    for pid in pids:
+        os.waitpid(pid, 0)
+    work("time.sleep(60)")
+threading.Thread(target=parent, daemon=True).start()
+serve(sys.argv[1])
+"""
+
+
+@contextmanager
+def sampled(target: Target, folder: RunFolder) -> Iterator[None]:
+    writer = READINGS.writer(folder.resources)
+    context = SamplingContext([(ONLY, target)], Sampling(), folder, writer, list, cores=2)
+    sampler = ProcessEventSampler(context)
+    sampler.start()
+    try:
+        yield
+    finally:
+        sampler.close()
+        writer.close()
+    assert sampler.notes == []
+
+
+def events(folder: RunFolder, event: str) -> list[ProcessEvent]:
+    return [seen for seen in PROCESS_EVENTS.read(folder.processes) if seen.event == event]
+
+
+def knows_ends_of_others() -> bool:
+    """Whether the kernel keeps the exit status for whoever has a pidfd: since 6.15."""
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
+
+
+def test_how_each_worker_ended_is_seen_though_its_parent_waited_for_it(tmp_path: Path) -> None:
+    orders = ["time.sleep(3); os._exit(7)", "time.sleep(3); os.kill(os.getpid(), signal.SIGSEGV)", "time.sleep(3)"]
+    folder = run_folder(tmp_path)
+    script = script_target(tmp_path, WORKERS.replace("ORDERS", repr(orders)))
+    with start_target(script, folder) as target, sampled(target, folder):
+        assert wait_until(lambda: len(events(folder, "ended")) == 3)
+        assert wait_until(lambda: len(events(folder, "started")) == 5)
+        pid = target.pid
+    first, *started = events(folder, "started")
+    assert (first.pid, first.root) == (pid, True)
+    assert {(event.parent, event.root) for event in started} == {(pid, False)}
+    ended = events(folder, "ended")
+    assert len(started) == 4
+    assert {event.pid for event in ended} == {event.pid for event in started[:3]}
+    if knows_ends_of_others():
+        assert {event.status for event in ended} == {7, -signal.SIGSEGV, 0}
+    assert not any(event.out_of_memory for event in ended)
+
+
+def test_the_end_of_the_target_has_its_status_and_its_last_lines_redacted(tmp_path: Path) -> None:
+    code = """
+import threading, time
+def end():
+    time.sleep(1.5)
+    print("no room: password=hunter2", flush=True)
+    os._exit(5)
+threading.Thread(target=end).start()
+serve(sys.argv[1])
+"""
+    folder = run_folder(tmp_path)
+    with start_target(script_target(tmp_path, code), folder) as target, sampled(target, folder):
+        assert wait_until(lambda: not target.is_alive())
+        assert wait_until(lambda: bool(events(folder, "ended")))
+    (end,) = events(folder, "ended")
+    assert (end.pid, end.root, end.status) == (target.pid, True, 5)
+    assert end.last_lines == ["no room: password=***"]
+
+
+def test_the_end_of_an_attached_target_is_seen_too(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
+        attached = start_target(AttachedTarget(url=managed.url, pid=managed.pid), folder)
+        with sampled(attached, folder):
+            assert wait_until(lambda: bool(events(folder, "started")))
+            assert managed.pid is not None
+            os.kill(managed.pid, signal.SIGKILL)
+            assert wait_until(lambda: bool(events(folder, "ended")))
+    (end,) = events(folder, "ended")
+    assert end.root
+    assert end.status == -signal.SIGKILL or not knows_ends_of_others()
+    assert not end.out_of_memory
+
+
+def test_closing_does_not_wait_for_the_next_look(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), folder) as target:
+        with sampled(target, folder):
+            assert wait_until(lambda: bool(events(folder, "started")))
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 0.7
+
+
+def test_a_watch_is_woken_and_knows_whom_it_watches() -> None:
+    watch = ExitWatch()
+    assert watch.add(os.getpid())
+    assert os.getpid() in watch
+    assert not watch.add(4194999)
+    watch.wake()
+    assert watch.ended(60) == []
+    watch.close()
+
+
+@contextmanager
+def memory_group(limit_bytes: int) -> Iterator[Path]:
+    """A control group that lets its processes have so much memory: its list of processes."""
+    hierarchy = Path("/sys/fs/cgroup/memory") if Path("/sys/fs/cgroup/memory").is_dir() else Path("/sys/fs/cgroup")
+    version_1 = hierarchy.name == "memory"
+    group = hierarchy / f"harness-test-{uuid.uuid4().hex}"
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if version_1 else "memory.max")).write_text(str(limit_bytes))
+    except OSError as error:
+        if group.is_dir():
+            group.rmdir()
+        pytest.skip(f"needs a control group with a memory limit, so root and a writable /sys/fs/cgroup: {error}")
+    try:
+        yield group / "cgroup.procs"
+    finally:
+        wait_until(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def test_that_memory_ran_out_is_said_if_the_kernel_says_so(tmp_path: Path) -> None:
+    code = """
+import threading, time
+def eat():
+    kept = []
+    time.sleep(1.5)
+    while True:
+        kept.append(b"x" * 10_000_000)
+threading.Thread(target=eat).start()
+serve(sys.argv[1])
+"""
+    folder = run_folder(tmp_path)
+    with memory_group(150_000_000) as group:
+        script = script_target(tmp_path, code)
+        command = f"sh -c {shlex.quote(f'echo $$ > {group}; exec {script.command}')}"
+        with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
+            assert wait_until(lambda: bool(events(folder, "ended")))
+            assert target.exit_description().code == "ended-out-of-memory"
+    (end,) = events(folder, "ended")
+    assert (end.status, end.out_of_memory) == (-signal.SIGKILL, True)
