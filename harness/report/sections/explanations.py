@@ -21,19 +21,27 @@ class Explanations(Section):
 
     def text(self, summary: Summary) -> Sequence[Block]:
         blocks: list[Block] = []
-        for explanation in shown(summary):
-            blocks.append(Paragraph(f"{explanation.what.text}:"))
-            blocks.append(Items([Cell(line) for line in _lines(explanation)]))
+        for same in alike(shown(summary)):
+            blocks.append(Paragraph(f"{'; '.join(explanation.what.text for explanation in same)}:"))
+            blocks.append(Items([Cell(line) for line in _lines(same[0])]))
         return blocks
 
     def values(self, report: Report) -> dict[str, Any] | None:
-        found = shown(report.summary)
-        return {"explanations": found, "part": part_of, "unexplained": unexplained_of} if found else None
+        found = alike(shown(report.summary))
+        return {"groups": found, "part": part_of, "unexplained": unexplained_of} if found else None
 
 
 def shown(summary: Summary) -> list[Explanation]:
     """Those that a reader can use: of failed gates, and of changes whose causes are known."""
     return [explanation for explanation in summary.explanations if explanation.gates or explanation.causes]
+
+
+def alike(explanations: Sequence[Explanation]) -> list[list[Explanation]]:
+    """Explanations that say the same together; what nothing explains comes last."""
+    groups: dict[tuple[str, ...], list[Explanation]] = {}
+    for explanation in sorted(explanations, key=lambda explanation: not explanation.causes):
+        groups.setdefault(tuple(_lines(explanation)), []).append(explanation)
+    return list(groups.values())
 
 
 def _lines(explanation: Explanation) -> list[str]:

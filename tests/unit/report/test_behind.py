@@ -11,6 +11,7 @@ from harness.plan.model import ShopTarget
 from harness.record.run_folder import RunFolder
 from harness.report.contents import read_report
 from harness.report.sections.timeline import chart_data
+from tests.support.latencies import lognormal
 from tests.support.plans import steady
 from tests.support.recordings import record_run
 from tests.support.reported import draw
@@ -48,11 +49,15 @@ def test_without_a_baseline_nothing_is_behind(tmp_path: Path) -> None:
 
 
 def test_a_duet_charts_build_b_with_build_a_behind_it(tmp_path: Path) -> None:
-    folder = record_run(tmp_path, phases=[steady(20, 30)], endpoints=ENDPOINTS, build_b=ShopTarget())
+    def slower_b(rng: Any, at_s: Any, endpoint: str) -> Any:
+        return lognormal(200 if endpoint.startswith("B ") else 10)(rng, at_s, endpoint)
+
+    folder = record_run(tmp_path, phases=[steady(20, 30)], endpoints=ENDPOINTS, build_b=ShopTarget(), latency=slower_b)
     data = charted(draw(folder))
     every, a, b = data["endpoints"]
     assert (data["behind"], a["name"], b["name"], len(data["phases"])) == ("build A", "GET /a", "GET /b", 1)
     for one, other in ((every, every["behind"]), (a, a["behind"])):
+        assert max(filter(None, other["p50"])) < min(filter(None, one["p50"]))
         assert sum(one["completed"]) == pytest.approx(sum(other["completed"]), rel=0.2)
     for whole, parts in ((every, (a, b)), (every["behind"], (a["behind"], b["behind"]))):
         assert sum(sum(part["completed"]) for part in parts) == pytest.approx(sum(whole["completed"]), rel=0.01)
