@@ -19,6 +19,7 @@ CauseKind = Literal[
     "sleep",
     "disk",
     "saturated",
+    "surroundings",
     "cores-taken",
     "memory",
     "target-died",

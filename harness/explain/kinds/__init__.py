@@ -14,6 +14,7 @@ from harness.explain.kinds import (
     process_ends,
     saturation,
     statements,
+    surroundings,
     waits,
 )
 from harness.explain.questions import Question
@@ -27,6 +28,7 @@ KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
     waits.causes,
     cpu.causes,
     saturation.causes,
+    surroundings.causes,
     memory.causes,
     failures.causes,
     new_code.causes,
