@@ -142,7 +142,6 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
     assert judged.exit_code == 0, judged.err
 
 
-@pytest.mark.alone
 def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
