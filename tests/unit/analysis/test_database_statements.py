@@ -53,7 +53,7 @@ def test_the_report_has_a_table_of_them(tmp_path: Path) -> None:
     assert values is not None
     (_, rows) = values["blocks"]
     assert [[cell.text for cell in row][:3] for row in rows.rows] == [
-        ["SELECT c", "74 %", "300 ms"],
-        ["SELECT a", "25 %", "100 ms"],
-        ["SELECT d", "1 %", "4 ms"],
+        ["SELECT c", "74 %", "300\u00a0ms"],
+        ["SELECT a", "25 %", "100\u00a0ms"],
+        ["SELECT d", "1 %", "4\u00a0ms"],
     ]
