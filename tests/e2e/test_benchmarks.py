@@ -188,6 +188,12 @@ def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
         assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())
 
 
+def test_how_often_the_right_cause_stands_first_is_counted() -> None:
+    found = benchmark("causes")
+    assert found["counts"] == {"clean": 1, "defects": 1}
+    assert [run["run"] for run in found["runs"]] == ["clean-0", "slow_search-0"]
+
+
 def test_how_often_a_function_that_grew_is_named_is_counted() -> None:
     groups = {(group["kind"], group["growth"]): group for group in benchmark("attribution")["groups"]}
     assert groups["clean", "none"]["cases"] == 2

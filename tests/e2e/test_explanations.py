@@ -45,7 +45,10 @@ def ask_vendor():
 
 
 def price(rounds):
-    return sum(number * number for number in range(rounds))
+    total = 0
+    for number in range(rounds):
+        total += number * number
+    return total
 
 
 mode = os.environ["MODE"]
@@ -153,3 +156,8 @@ def test_what_requests_wait_for_is_named(explained: Any, mode: str, kind: str, f
     cause = explained(mode)[0]
     assert (cause["kind"], cause["place"]["function"], cause["place"]["file"]) == (kind, function, "app.py")
     assert cause["per_request_ms"]["value"] > 0
+
+
+def test_without_a_baseline_the_costliest_function_is_named(explained: Any) -> None:
+    found = [cause for cause in explained("cpu") if cause["kind"] == "cpu"]
+    assert [(cause["what"]["code"], cause["place"]["function"]) for cause in found] == [("cause-cpu-most", "price")]
