@@ -24,6 +24,8 @@ MOST_SERIES = 200
 _CHUNK = 1 << 16
 _ACCEPT = "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5"
 _NAME = re.compile(r"^([a-zA-Z_:][\w:]*)", re.MULTILINE)
+_ENDING = re.compile(r"_(total|sum|count|bucket)$")
+"""What the name of a sample may have beyond that of its family."""
 _SELDOM_MEANT = ("_bucket", "_created")
 _MOST_NEAR = 5
 _COUNTED = ("_sum", "_count", "_bucket")
@@ -132,7 +134,8 @@ def parse(text: str, wanted: Sequence[Selector], *, is_openmetrics: bool, url: s
     from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
     from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-    prefixes = ("# TYPE ", "# EOF", *(selector.prefix for selector in wanted))
+    names = [selector.prefix for selector in wanted]
+    prefixes = ("# EOF", *names, *(f"# TYPE {_ENDING.sub('', name)}" for name in names))
     lines = "\n".join(line for line in text.split("\n") if line.startswith(prefixes))
     if not lines and not _is_page(text):
         raise HarnessError("metrics-not-prometheus", url=url, reason="no line of it is a metric")
