@@ -144,12 +144,15 @@ def parse(text: str, wanted: Sequence[Selector], *, is_openmetrics: bool, url: s
         for family in (open_metrics if is_openmetrics else prometheus)(lines + "\n"):
             for sample in family.samples:
                 number = float(sample.value)
+                keys = set[str]()  # two names may mean one series, which counts once
                 for selector in wanted if abs(number) <= LARGEST else ():  # not NaN, not infinite
                     key = selector.key(family.name, sample.name, sample.labels)
                     if key is not None:
-                        of_kind = values.counters if _is_counter(family.type, sample.name) else values.gauges
-                        of_kind[key] = of_kind.get(key, 0.0) + number
+                        keys.add(key)
                         found.add(selector.text)
+                of_kind = values.counters if _is_counter(family.type, sample.name) else values.gauges
+                for key in keys:
+                    of_kind[key] = of_kind.get(key, 0.0) + number
     except (ValueError, KeyError, IndexError) as error:  # what the parser raises on a damaged line
         raise HarnessError("metrics-not-prometheus", url=url, reason=redacted(str(error))) from None
     return values, found

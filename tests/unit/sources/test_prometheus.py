@@ -62,6 +62,11 @@ def test_a_name_keeps_its_samples(text: str, gauges: dict[str, float], counters:
     assert read(text) == Values(gauges, counters)
 
 
+@pytest.mark.parametrize("texts", [("pool_in_use", "pool_*"), ("pool_*", "*_in_use"), ("pool_in_use", "pool_in_use")])
+def test_a_series_that_two_names_mean_counts_once(texts: tuple[str, str]) -> None:
+    assert read(*texts).gauges == {"pool_in_use": 5}
+
+
 def test_openmetrics_is_read_with_its_exemplars() -> None:
     page = '# TYPE orders counter\norders_total 3.0 # {trace_id="ab"} 1.0 1700000000.0\norders_created 1.7e9\n# EOF\n'
     assert read("orders", page=page, is_openmetrics=True) == Values({}, {"orders": 3})
