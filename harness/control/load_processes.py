@@ -9,7 +9,7 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
@@ -78,12 +78,16 @@ class LoadProcesses:
     def _start(self, module: str, stdout: int, **options: object) -> ForkedProcess:
         return self._server.start(module, stdout=stdout, stderr=self._log.writer, **options)
 
-    def begin(self, urls: list[str], interrupted: Callable[[], bool] = lambda: False) -> None:
+    def begin(
+        self, urls: list[str], interrupted: Callable[[], bool] = lambda: False, left_out: Collection[int] = ()
+    ) -> None:
         """Put load on the plan's targets, which are ready. Others may join the master at ``port`` from now on.
+
+        ``left_out`` are the plan's phases, by index, that are not run.
 
         Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
         """
-        send_line(self._master, json.dumps({"target": urls[0]}))
+        send_line(self._master, json.dumps({"target": urls[0], "left_out": [*left_out]}))
         self.port = self._announced_port(interrupted)
         master = (self._listen_address.local_address(), self.port)
         for worker, url in zip(self._workers, cycle(urls)):

@@ -118,11 +118,8 @@ def _run_in(
         urls = [target.url for target in targets]
         if listen_address is not None:
             urls = [reached_from_outside(target.url, listen_address, managed=target.managed)]
-        importing.join()
-        environment = capturing.result()
-        load.begin(urls, lambda: interrupts.count > 0)
         named = [(variant.name, target) for variant, target in zip(plan.targets, targets, strict=True)]
-        with SamplingSession(
+        sampling = SamplingSession(
             plan.phases,
             plan.sampling,
             named,
@@ -130,7 +127,12 @@ def _run_in(
             # This process is a part of the generator: it draws the live view and runs the samplers.
             lambda: [os.getpid(), *load.pids()],
             cores=usable_cores(),
-        ) as sampling:
+        )
+        importing.join()
+        environment = capturing.result()
+        useless = [] if traces.are_received else sampling.useless_phases
+        load.begin(urls, lambda: interrupts.count > 0, left_out=useless)
+        with sampling:
             if listen_address is not None:
                 _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)
             journal = RunSupervisor(

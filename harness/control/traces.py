@@ -30,6 +30,11 @@ class Traces:
         self.tracing = tracing
         self._notes = notes
 
+    @property
+    def are_received(self) -> bool:
+        """Whether spans can come in."""
+        return self._receiver is not None
+
     def finish(self) -> None:
         """Once the load has ended: wait for the spans that the target has not sent yet."""
         if self._receiver is not None:

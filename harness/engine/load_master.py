@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import gevent
@@ -77,8 +78,8 @@ class LoadMaster:
         """After :meth:`stop`: abort running requests."""
         self._runner.send_message(messages.ABORT, {})
 
-    def run(self, run_id: str) -> EndReason:
-        """Run from the moment that workers may join to the last frame of the journal."""
+    def run(self, run_id: str, left_out: Collection[int] = ()) -> EndReason:
+        """Run from the moment that workers may join to the last frame of the journal, without the phases left out."""
         reason: EndReason
         if not self._await_workers():
             self._run_state.record("start", schema=SCHEMA, run_id=run_id, epoch_s=time.time())
@@ -107,7 +108,8 @@ class LoadMaster:
         for index, phase in enumerate(self._plan.phases):
             if self._run_state.stopped:
                 break
-            self._phases.run(index, phase)
+            if index not in left_out:
+                self._phases.run(index, phase)
         self._environment.events.test_stopping.fire(environment=self._environment)
         self._finish()
         self._runner.mark_stopped()

@@ -2,7 +2,8 @@
 
 It writes one JSON object a line to standard output: ``{"port": …}`` or
 ``{"error": …}`` first, then ``{"say": …}``, each a message for people. The first line of standard input is
-``{"target": URL}``, once the target is ready; then come the controller's commands: ``stop REASON`` ends the run in
+``{"target": URL, "left_out": PHASES}``, once the target is ready: the phases, by index, in which nothing would be
+recorded are not run. Then come the controller's commands: ``stop REASON`` ends the run in
 order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine has ended.
 """
 
@@ -75,7 +76,8 @@ def main(given: Namespace) -> None:
     bundle = collect(plan.scenario.locustfiles, Path.cwd().resolve()) if plan.remote_workers else None
     scenario = load_scenario(plan.scenario.locustfiles)
     commands = FileObjectPosix(sys.stdin.fileno(), "r")
-    target = json.loads(commands.readline())["target"]
+    start = json.loads(commands.readline())
+    target = start["target"]
     environment = make_environment(scenario, plan, host=target, is_master=True)
     try:
         runner = create_runner(environment, LoadMasterRunner, given.host, given.port)
@@ -97,7 +99,7 @@ def main(given: Namespace) -> None:
         send(port=runner.server.port)
         if bundle is not None:
             say(bundle.describe())
-        reason = master.run(given.run_id)
+        reason = master.run(given.run_id, start["left_out"])
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)
     runner.greenlet.kill(block=False)

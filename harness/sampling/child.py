@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from harness.messages.signals import how_it_ended
 from harness.sampling import die_with_parent
 
 _POLL_S = 0.1
@@ -48,6 +49,8 @@ def read_from_child(module: str, argument: Path, timeout_s: float, interrupts: C
             child.kill()
             child.communicate()
             raise (KeyboardInterrupt if interrupts() else TimeoutError) from None
+    if child.returncode < 0:  # a tool in C may crash
+        raise ChildProcessError(str(how_it_ended(child.returncode)))
     if child.returncode != 0:
         raise ChildProcessError((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
     return output

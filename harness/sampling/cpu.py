@@ -21,8 +21,9 @@ from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.frame_names import own_files, python_of
+from harness.sampling.perf import PerfSampler, why_no_perf, why_not_python
 from harness.sampling.py_spy import complaint, counts, fold, has_capability, may_read_memory
-from harness.sampling.python_process import why_not_python
+from harness.sampling.python_process import runs_python
 from harness.sampling.sampler import (
     PID_UNKNOWN,
     During,
@@ -35,6 +36,7 @@ from harness.sampling.sampler import (
 from harness.sampling.sampling_rate import SamplingRate
 from harness.sampling.spans import PhaseRecorder, RecordedSpan, Tier, discard
 from harness.sampling.wait_hints import with_hints
+from harness.targets.target import Target
 
 _MANY_ERRORS = 0.25
 """py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
@@ -239,6 +241,8 @@ def _create(context: SamplingContext) -> Sampler:
     assert context.settings.cpu is not None
     rate_hz = context.settings.cpu.rate_hz
     sampled = context.targets[:2]  # of several starts, one of each build
+    if len(sampled) == 1 and context.target.pid is not None and not runs_python(context.target.pid):
+        return PerfSampler(context.target.pid, rate_hz, context.folder)
     few_hz = min(rate_hz, THREADS_HZ)
     tiers = rated((gil_tier(rate_hz), threads_tier(few_hz), waits_tier(few_hz)), context.cores, len(sampled))
     samplers = []
@@ -248,11 +252,17 @@ def _create(context: SamplingContext) -> Sampler:
     return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
 
 
+def _why_unavailable(target: Target) -> Message | None:
+    if target.pid is None:
+        return PID_UNKNOWN
+    return None if runs_python(target.pid) or why_no_perf() is None else why_not_python(target.pid)
+
+
 CPU = SamplerKind(
     name="CPU",
     stream="profiles",
     during=During.LOAD,
     enabled=lambda settings: settings.cpu is not None,
-    unavailable=lambda target: PID_UNKNOWN if target.pid is None else why_not_python(target.pid),
+    unavailable=_why_unavailable,
     create=_create,
 )

@@ -35,7 +35,7 @@ def convert(trace: Path) -> dict[str, Path]:
         }
     written = {}
     for kind, folded in stacks.items():
-        written[kind] = trace.with_name(f"{trace.stem}.{kind}.folded")
+        written[kind] = trace.with_name(f"{trace.name.removesuffix('.bin')}.{kind}.folded")
         write_folded(written[kind], folded)
     return written
 

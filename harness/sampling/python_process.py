@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.messages import Message, message
 from harness.sampling.process_usage import process_trees
 
-NOT_PYTHON = message("target-not-python")
 
-
-def why_not_python(pid: int) -> Message | None:
-    """Why no process of a tree can be looked into; None if one of them runs Python, or hides what it runs."""
+def runs_python(pid: int) -> bool:
+    """Whether a process of a tree can be looked into: it runs Python, or hides what it runs."""
     (tree,) = process_trees(pid)
-    return None if not tree or any(map(_may_run_python, tree)) else NOT_PYTHON
+    return not tree or any(map(_may_run_python, tree))
 
 
 def _may_run_python(pid: int) -> bool:

@@ -45,18 +45,30 @@ class SamplingSession:
         self._readings = READINGS.writer(folder.resources)
         self._context = SamplingContext(targets, settings, folder, self._readings, generator_pids, cores)
         parts = {During.WHOLE_RUN, *map(_part, phases)}
-        self._wanted = [kind for kind in SAMPLERS if kind.during in parts and kind.enabled(settings)]
         self._samplers: list[tuple[SamplerKind, Sampler]] = []
         self.index = ProfileIndex()
         self._notes: dict[Message, None] = {}
+        self._available: list[SamplerKind] = []
+        for kind in SAMPLERS:
+            if kind.during in parts and kind.enabled(settings):
+                reason = next((reason for _, target in targets if (reason := kind.unavailable(target))), None)
+                if reason is None:
+                    self._available.append(kind)
+                else:
+                    self._notes[reason] = None
+
+    @property
+    def useless_phases(self) -> list[int]:
+        """The phases, by index, that only serve samplers of which none can record anything."""
+        recorded = {kind.during for kind in self._available}
+        return [
+            index
+            for index, phase in enumerate(self._phases)
+            if _part(phase) is During.DIAGNOSE and During.DIAGNOSE not in recorded
+        ]
 
     def __enter__(self) -> Self:
-        for kind in self._wanted:
-            reasons = (kind.unavailable(target) for _, target in self._context.targets)
-            reason = next((reason for reason in reasons if reason is not None), None)
-            if reason is not None:
-                self._notes[reason] = None
-                continue
+        for kind in self._available:
             try:
                 sampler = kind.create(self._context)
                 sampler.start()

@@ -30,26 +30,38 @@ class Agent:
     pid: int
     address: Path
 
-    def start(self, path: Path) -> None:
-        """Have memray trace every allocation of the process into ``path``; returns when it does."""
-        self._send({"do": "start", "path": str(path.absolute())})
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs."""
+        try:
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def start(self, path: Path) -> Path:
+        """Have memray trace every allocation of the process into ``path``; returns when it does.
+
+        A process that was forked from a traced one is traced already: the file that it writes is returned.
+        """
+        return Path(self._send({"do": "start", "path": str(path.absolute())})["tracing"])
 
     def stop(self) -> None:
-        """End the trace; ``path`` is then whole."""
+        """End the trace; its file is then whole."""
         self._send({"do": "stop"})
 
-    def _send(self, request: dict[str, str]) -> None:
+    def _send(self, request: dict[str, str]) -> dict[str, str]:
         try:
             with socket.socket(socket.AF_UNIX) as channel:
                 channel.settimeout(_TIMEOUT_S)
                 channel.connect(str(self.address))
                 channel.sendall(json.dumps(request).encode() + b"\n")
                 with channel.makefile("r", encoding="utf-8") as lines:
-                    response = json.loads(lines.readline() or '{"error": "the process ended"}')
+                    response: dict[str, str] = json.loads(lines.readline() or '{"error": "the process ended"}')
         except OSError as error:
             raise AgentError(f"process {self.pid} does not respond: {error.strerror or error}") from error
         if "error" in response:
             raise AgentError(response["error"])
+        return response
 
 
 def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:
@@ -63,4 +75,4 @@ def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:
 def agents_in(folder: Path) -> list[Agent]:
     """The agents that listen in ``folder``, those of ended processes left out."""
     found = [Agent(int(path.stem), path) for path in sorted(folder.glob("*.sock")) if path.stem.isdigit()]
-    return [agent for agent in found if psutil.pid_exists(agent.pid)]
+    return [agent for agent in found if agent.is_alive]

@@ -12,6 +12,7 @@ import psutil
 
 from harness.plan.model import CommandTarget
 from harness.record.run_folder import RunFolder
+from tests.support.programs import require_program
 
 HTTP_SERVER = """
 import http.server, os, sys
@@ -36,6 +37,31 @@ def script_target(folder: Path, code: str, *, ready_timeout_s: float = 20.0, opt
     script.write_text(HTTP_SERVER + code)
     command = f"{shlex.quote(sys.executable)} {options} {shlex.quote(str(script))} {{port}}"
     return CommandTarget(command=command, ready_timeout_s=ready_timeout_s)
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid FOLDER/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path FOLDER/body;
+  proxy_temp_path FOLDER/proxy;
+  fastcgi_temp_path FOLDER/fastcgi;
+  uwsgi_temp_path FOLDER/uwsgi;
+  scgi_temp_path FOLDER/scgi;
+  server { listen 127.0.0.1:PORT; location / { return 200 "ok"; } }
+}
+"""
+
+
+def nginx_target(folder: Path) -> CommandTarget:
+    """A target that runs no Python."""
+    (folder / "template").write_text(NGINX.replace("FOLDER", str(folder)))
+    nginx = f"sed s/PORT/{{port}}/ template > nginx.conf; exec {require_program('nginx', 'nginx-light')}"
+    command = f"cd {shlex.quote(str(folder))}; {nginx} -p . -e error.log -c nginx.conf"
+    return CommandTarget(command=f"sh -c {shlex.quote(command)}")
 
 
 def run_folder(parent: Path) -> RunFolder:

@@ -1,6 +1,7 @@
 """``diagnose``: the pass under memray, after everything that is measured, at a load that ran before.
 
-memray costs about half the throughput, so nothing of this phase is ever gated. Users cannot write it; the plan adds it.
+memray costs about half the throughput, so nothing of this phase is ever gated. Users cannot write it; the plan adds it,
+and the run leaves it out where nothing could be recorded in it.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ import socket
 import sys
 from typing import Any
 
+_trace: tuple[Any, str] | None = None
+"""What traces this process, and its file. A forked child has it from its parent: memray follows forks."""
+
 
 def start() -> None:
     """Start the agent in this process, and in every one it forks."""
@@ -26,7 +29,15 @@ def start() -> None:
     if folder is None:
         return
     _listen(folder)
-    os.register_at_fork(after_in_child=lambda: _listen(folder))
+    os.register_at_fork(after_in_child=lambda: _go_on_in_child(folder))
+
+
+def _go_on_in_child(folder: str) -> None:
+    global _trace
+    if _trace is not None:
+        tracker, path = _trace
+        _trace = tracker, f"{path}.{os.getpid()}"  # as memray names it
+    _listen(folder)
 
 
 def _listen(folder: str) -> None:
@@ -46,7 +57,6 @@ class Agent:
 
     def __init__(self, server: socket.socket) -> None:
         self._server = server
-        self._tracker: Any = None
 
     def serve(self) -> None:
         """Until the process ends, or ``server`` is closed."""
@@ -73,18 +83,22 @@ class Agent:
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _start(self, path: str) -> dict[str, str]:
+        global _trace
+        if _trace is not None:
+            return {"tracing": _trace[1]}
         try:
             import memray
         except ImportError as error:
             return {"error": f"{error}: the target's Python ({sys.executable}) has no memray: pip install memray"}
-        tracker = memray.Tracker(destination=memray.FileDestination(path, overwrite=True))
+        tracker = memray.Tracker(destination=memray.FileDestination(path, overwrite=True), follow_fork=True)
         tracker.__enter__()
-        self._tracker = tracker
+        _trace = tracker, path
         return {"tracing": path}
 
     def _stop(self) -> dict[str, str]:
-        if self._tracker is None:
+        global _trace
+        if _trace is None:
             return {"error": "no trace was started"}
-        tracker, self._tracker = self._tracker, None
+        (tracker, _), _trace = _trace, None
         tracker.__exit__(None, None, None)
         return {"stopped": "the trace is whole"}

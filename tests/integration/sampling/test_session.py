@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.messages import message
 from harness.plan.model import (
     AttachedTarget,
     CommandTarget,
@@ -30,7 +31,7 @@ from harness.plan.model import (
     Variant,
 )
 from harness.record.measurement import ONLY
-from harness.record.profiles import ProfileIndex, read_folded
+from harness.record.profiles import ProfileIndex, process_of_stack, read_folded
 from harness.record.resources import READINGS, process_of
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import MIN_HZ, CpuSampler, gil_tier, rated
@@ -40,7 +41,7 @@ from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
 from tests.support.children import die_with_the_tests
 from tests.support.programs import require_program
-from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
+from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target, wait_until
 
 pytestmark = pytest.mark.traced
 
@@ -83,23 +84,6 @@ def spin():
 
 threading.Thread(target=spin, daemon=True).start()
 serve(sys.argv[1])
-"""
-
-
-NGINX = """
-daemon off;
-master_process off;
-pid FOLDER/nginx.pid;
-events {}
-http {
-  access_log off;
-  client_body_temp_path FOLDER/body;
-  proxy_temp_path FOLDER/proxy;
-  fastcgi_temp_path FOLDER/fastcgi;
-  uwsgi_temp_path FOLDER/uwsgi;
-  scgi_temp_path FOLDER/scgi;
-  server { listen 127.0.0.1:PORT; location / { return 200 "ok"; } }
-}
 """
 
 
@@ -232,8 +216,9 @@ def test_the_index_is_saved_and_the_raw_files_are_kept(sampled: tuple[RunFolder,
 def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex]) -> None:
     folder, _ = sampled
     readings = READINGS.read(folder.resources)
-    (process,) = {reading.source for reading in readings} - {"target", "generator", "machine"}
-    assert process_of(process) is not None
+    sources = {reading.source for reading in readings}
+    assert {"target", "generator", "machine"} < sources
+    assert len([source for source in sources if process_of(source) is not None]) == 1
     target = [reading.values for reading in readings if reading.source == "target"]
     assert len(target) >= 2
     for values in target:
@@ -326,14 +311,23 @@ def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     assert list(folder.cpu.iterdir()) == []
 
 
-def test_a_target_without_python_is_named_once_and_only_its_resources_are_recorded(tmp_path: Path) -> None:
+def test_a_target_without_python_is_named_once_and_its_diagnose_phase_is_useless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = nginx_target(tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "sed"):
+        (tools / name).symlink_to(require_program(name, "coreutils"))
+    monkeypatch.setenv("PATH", str(tools))
     folder = run_folder(tmp_path)
-    (tmp_path / "template").write_text(NGINX.replace("FOLDER", str(tmp_path)))
-    nginx = f"sed s/PORT/{{port}}/ template > nginx.conf; exec {require_program('nginx', 'nginx-light')}"
-    command = f"cd {shlex.quote(str(tmp_path))}; {nginx} -p . -e error.log -c nginx.conf"
-    run = plan(CommandTarget(command=f"sh -c {shlex.quote(command)}"), "steady", "stress", "diagnose")
-    index = sampled_through(run, folder, 1.2, 0.1, 0.1)
-    assert (index.profiles, codes(index)) == ([], ["target-not-python"])
+    run = plan(target, "steady", "stress", "diagnose")
+    with start_target(run.target, folder) as running, sampling(run, running, folder) as session:
+        assert session.useless_phases == [2]
+        run_phases(session, 1.2, 0.1)
+    (note,) = session.index.notes
+    assert (note.code, note.params) == ("target-not-python", {"remedy": message("perf-missing")})
+    assert session.index.profiles == []
     assert any(reading.source == "target" for reading in READINGS.read(folder.resources))
 
 
@@ -413,24 +407,74 @@ def test_a_target_without_memray_is_noted(tmp_path: Path) -> None:
     assert "pip install memray" in str(note.params["reason"])
 
 
-def test_the_busiest_of_several_processes_is_traced(tmp_path: Path) -> None:
-    code = """
-if os.fork() == 0:
-    open("worker", "w").write(str(os.getpid()))
-    while True: pass
-serve(sys.argv[1])
+WORKERS = """
+import multiprocessing, threading, time
+
+def keep(kept, size):
+    kept.append(bytearray(size))
+
+def work(size, seconds):
+    kept, end_s = [], time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        keep(kept, size)
+        time.sleep(0.02)
+
+def start(how, *arguments):
+    worker = multiprocessing.get_context(how).Process(target=work, args=arguments, daemon=True)
+    worker.start()
+    print(worker.pid, flush=True)
+    return worker
+
+if __name__ == "__main__":
+    threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+    for how in ("fork", "spawn"):
+        start(how, 100_000, 90)
+    while not os.path.exists("GO"):
+        time.sleep(0.05)
+    for how in ("fork", "spawn"):
+        start(how, 100_000, 90)
+    start("fork", 100_000, 0.5).join()
+    killed = start("fork", 100_000, 90)
+    time.sleep(0.7)
+    killed.kill()
+    killed.join()
+    print("done", flush=True)
+    time.sleep(90)
 """
-    script = script_target(tmp_path, code.replace('"worker"', repr(str(tmp_path / "worker"))))
+
+
+def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path) -> None:
+    """Forked and spawned, before the phase and in it, ended in order and killed."""
     folder = run_folder(tmp_path)
-    run = plan(script, "diagnose")
-    with start_target(run.target, folder) as target:
-        assert wait_until(lambda: len(target.agents()) == 2)
+    go = tmp_path / "go"
+    run = plan(script_target(tmp_path, WORKERS.replace('"GO"', repr(str(go)))), "diagnose")
+
+    def said() -> list[str]:
+        return folder.target_log.read_text().split()
+
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
+        assert wait_until(lambda: len(said()) == 2 and len(target.agents()) >= 3)
+        session.phase_started(0)
+        assert wait_until(lambda: len(list(folder.memory.glob("*.bin"))) >= 3)
+        go.touch()
+        assert wait_until(lambda: "done" in said())
+        assert wait_until(lambda: (folder.memory / f"0-the_diagnose.{said()[3]}.bin").exists())
         time.sleep(1)
-        with sampling(run, target, folder) as session:
-            run_phases(session, 0.3)
-    worker = (tmp_path / "worker").read_text()
-    (note,) = session.index.notes
-    assert (note.code, note.params) == ("memory-busiest-traced", {"count": 2, "pid": int(worker)})
+        session.phase_ended(0)
+    pids = [int(word) for word in said() if word != "done"]
+    assert len(pids) == 6
+    (profile,) = [profile for profile in session.index.profiles if profile.kind == "memory-allocated"]
+    assert profile.path == "memory/0-the_diagnose.memory-allocated.folded"
+    kept: Counter[int | None] = Counter()
+    for stack in read_folded(folder.path / profile.path):
+        if stack.frames[-1].startswith("keep (app.py:"):
+            kept[process_of_stack(stack)] += stack.weight
+    noted = {note.code: note.params for note in session.index.notes}
+    assert set(noted) <= {"memory-trace-incomplete", "memory-trace-unreadable"}
+    unreadable = {note.params["pid"] for note in session.index.notes if note.code == "memory-trace-unreadable"}
+    assert {pid for pid, weight in kept.items() if weight > 500_000} == set(pids) - unreadable
+    assert unreadable <= {target.pid, *pids[4:]}, "those that are still there can be read"
+    assert len(list(folder.memory.glob("*.folded"))) == 3
 
 
 def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
@@ -498,7 +542,9 @@ with start_target(plan.target, folder) as target, SamplingSession(
 
         def py_spy_runs() -> bool:
             tree[:] = psutil.Process(process.pid).children(recursive=True)
-            return [child.name() for child in tree] == ["py-spy"] * 3
+            with suppress(psutil.NoSuchProcess):  # one has just ended
+                return [child.name() for child in tree].count("py-spy") == 3
+            return False
 
         try:
             assert wait_until(py_spy_runs)
