@@ -1,7 +1,8 @@
 """A function that takes more CPU time than in the baseline; without one, the one that takes most.
 
-Only a target that has no CPU time to spare makes requests wait for it. Its own growth is then not all that a function
-adds: while it runs, others wait. So the evidence says whether the target was saturated.
+A target that has no CPU time to spare makes requests wait for it. What a function grew by is then a small part of what
+it adds to response times: while it runs, others wait, and the queue grows. So if the target has become saturated since
+the baseline, the growth is the cause of slow responses without a part of them in figures.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 from harness.analysis.functions import parse_frame
 from harness.analysis.profiles import busy_stacks, profiles_of
-from harness.explain.kinds.saturation import saturated
+from harness.explain.kinds.saturation import saturated, was_as_busy
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.metrics.formatting import Amount, Estimate
@@ -19,6 +20,8 @@ from harness.record.explanation import Cause, Place
 from harness.record.measurement import Interval
 from harness.record.summary import Suspect
 
+_SMALL = 0.1
+"""Where requests wait for each other, a function that grew by less than this share of the first one is not named."""
 _MUCH = 0.3
 """Of the CPU time: a function that takes less is no cause without a baseline."""
 
@@ -31,7 +34,8 @@ def causes(question: Question) -> Iterator[Cause]:
         # Against a limit alone, growth is the cause for certain only if requests wait for CPU time.
         matters = question.family != "errors" and (question.is_compared or saturated(question) is not None)
         for suspect in suspects:
-            yield _of_suspect(question, suspect, sure=matters)
+            if not _queues(question) or _growth_ms(suspect) >= _SMALL * _growth_ms(suspects[0]):
+                yield _of_suspect(question, suspect, sure=matters)
         for suspect in candidates:
             yield _of_suspect(question, suspect, sure=False)
     elif question.family in ("time", "cpu") and question.record is not None:
@@ -40,7 +44,7 @@ def causes(question: Question) -> Iterator[Cause]:
 
 def _of_suspect(question: Question, suspect: Suspect, *, sure: bool) -> Cause:
     place = Place(function=suspect.function, file=suspect.file or None, line=suspect.line or None)
-    grown = suspect.cpu_ms_run - suspect.cpu_ms_baseline
+    grown = _growth_ms(suspect)
     low, high = suspect.cpu_ms_growth or (grown, grown)
     ms = Interval(value=grown, low=max(0.0, low), high=high)
     what = message("cause-cpu", place=str(place), ms=Estimate(ms, "ms"))
@@ -49,7 +53,18 @@ def _of_suspect(question: Question, suspect: Suspect, *, sure: bool) -> Cause:
         evidence.append(message("evidence-inside", function=suspect.inside))
     if (saturation := saturated(question)) is not None:
         evidence.append(saturation)
-    return question.cause("cpu", what, ms=ms, place=place, sure=sure, evidence=evidence)
+    own_ms = None if _queues(question) else ms
+    return question.cause("cpu", what, ms=own_ms, place=place, sure=sure, evidence=evidence)
+
+
+def _growth_ms(suspect: Suspect) -> float:
+    return suspect.cpu_ms_run - suspect.cpu_ms_baseline
+
+
+def _queues(question: Question) -> bool:
+    """Whether requests wait for CPU time that was there in the baseline."""
+    asked = question.family in ("time", "capacity") and question.is_compared
+    return asked and saturated(question) is not None and not was_as_busy(question)
 
 
 def _costliest(question: Question) -> Iterator[Cause]:

@@ -32,7 +32,7 @@ def causes(question: Question) -> Iterator[Cause]:
     if question.summary.suspects:
         return
     found = saturated(question)
-    if found is None or (question.is_compared and _was_as_busy(question)):
+    if found is None or (question.is_compared and was_as_busy(question)):
         return
     yield question.cause("saturated", found, sure=False)
 
@@ -78,7 +78,8 @@ def _used_cores(phase: PhaseMeasurement) -> float:
     return target["cpu_percent"].mean / 100 if "cpu_percent" in target else 0.0
 
 
-def _was_as_busy(question: Question) -> bool:
+def was_as_busy(question: Question) -> bool:
+    """Whether the target used about as many cores in the baseline."""
     assert question.measured is not None
     before = [used for phase in question.earlier if (used := _used_cores(phase))]
     return bool(before) and sum(before) / len(before) > _LESS * _used_cores(question.measured)

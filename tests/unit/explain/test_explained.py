@@ -70,6 +70,24 @@ def test_a_function_that_grew_is_the_cause_with_its_part_of_the_rise(tmp_path: P
     assert first.unexplained.value == pytest.approx(first.rise.value - cause.part.value)
 
 
+def busy(target: float, machine: float) -> Any:
+    values = {
+        "target": {"cpu_percent": target, "waiting_percent": 0.0},
+        "machine": {"cpu_percent": machine, "others_percent": 2.0, "cores": 2.0},
+    }
+    return lambda _: values
+
+
+def test_growth_that_saturates_the_target_is_the_cause_of_the_queue(tmp_path: Path) -> None:
+    """4 ms of CPU time a request are 1 % of what a request now waits for the others."""
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed, sampled=busy(60, 80)) for seed in range(3)]
+    folder = run_of(tmp_path, "now", ms=400, rank=1400, gates=["p95 < 45ms"], sampled=busy(180, 195))
+    (cause,) = explanations(folder, before)[0].causes
+    assert cause.place is not None
+    assert (cause.kind, cause.sure, cause.place.function, cause.share) == ("cpu", True, "rank", None)
+    assert [each.code for each in cause.evidence] == ["cause-saturated-machine"]
+
+
 def test_a_run_like_its_baseline_needs_no_explanation(tmp_path: Path) -> None:
     before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
     assert explanations(run_of(tmp_path, "now", seed=9, gates=["p95 < 500ms"]), before) == []
