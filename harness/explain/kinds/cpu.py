@@ -51,7 +51,7 @@ def _of_suspect(question: Question, suspect: Suspect, *, sure: bool) -> Cause:
     evidence = []
     if suspect.inside:
         evidence.append(message("evidence-inside", function=suspect.inside))
-    if (saturation := saturated(question)) is not None:
+    if question.family != "cpu" and (saturation := saturated(question)) is not None:
         evidence.append(saturation)
     own_ms = None if _queues(question) else ms
     return question.cause("cpu", what, ms=own_ms, place=place, sure=sure, evidence=evidence)
