@@ -17,11 +17,11 @@ Tcp: 1 20 37 0
 
 
 def test_what_is_sent_over_loopback_counts() -> None:
+    began_s = time.monotonic()
     meter = NetworkMeter()
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         peer, _ = server.accept()
         with peer:
-            began_s = time.monotonic()
             for _ in range(20):
                 client.sendall(b"x" * 50_000)
                 received = 0
@@ -29,8 +29,8 @@ def test_what_is_sent_over_loopback_counts() -> None:
                     received += len(peer.recv(50_000))
             read = meter.read()
             took_s = time.monotonic() - began_s
-    assert read["sent_bytes_per_s"] * took_s * 1.5 > 1_000_000
-    assert read["received_bytes_per_s"] * took_s * 1.5 > 1_000_000
+    assert read["sent_bytes_per_s"] * took_s > 1_000_000
+    assert read["received_bytes_per_s"] * took_s > 1_000_000
 
 
 def test_segments_that_were_sent_again_are_counted_where_the_kernel_does(tmp_path: Path) -> None:
