@@ -44,10 +44,11 @@ def _listen(folder: str) -> None:
     with contextlib.suppress(Exception):  # then there is no agent, which the harness notes; the target must not suffer
         server = socket.socket(socket.AF_UNIX)
         path = os.path.join(folder, f"{os.getpid()}.sock")  # noqa: PTH118  (pathlib would slow the start)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108  (of the Python program that this process ran before, such as a launcher)
-        server.bind(path)
+        server.bind(f"{path}.new")
         server.listen(2)
+        # Only now, as the harness may look at any moment. It replaces the one of the Python program that this process
+        # ran before, such as a launcher.
+        os.rename(f"{path}.new", path)  # noqa: PTH104  (as above)
         # Not threading.Thread: that would run the target's own tracers (coverage) on this thread while it still starts.
         _thread.start_new_thread(Agent(server).serve, ())
 
