@@ -355,7 +355,9 @@ def test_what_grew_is_coloured_by_difference(page: Page) -> None:
 def test_functions_that_changed_are_listed_with_the_costs_of_both_sides(page: Page) -> None:
     flame = graph(page)
     flame.locator(".flame-changes summary").click()
-    first = flame.locator(".flame-changes tbody tr").first.locator("td").all_inner_texts()
+    cells = flame.locator(".flame-changes tbody tr").first.locator("td")
+    cells.first.wait_for()
+    first = cells.all_inner_texts()
     assert first[0] == "slow_search (shop/defects.py)"
     before_ms, now_ms = (float(text.removesuffix(" ms")) for text in first[1:3])
     assert now_ms > 10 * before_ms

@@ -450,7 +450,8 @@ def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path
     run = plan(script_target(tmp_path, WORKERS.replace('"GO"', repr(str(go)))), "diagnose")
 
     def said() -> list[str]:
-        return folder.target_log.read_text().split()
+        words = folder.target_log.read_text().split()
+        return [word for word in words if word.isdigit() or word == "done"]  # memray warns where coverage has greenlets
 
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         assert wait_until(lambda: len(said()) == 2 and len(target.agents()) >= 3)
