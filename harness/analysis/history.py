@@ -57,7 +57,7 @@ def _of_phase(
     clean: bool,
 ) -> Series | None:
     usable = list(_usable(runs, phase))
-    equal = at_equal_speed([phase], [part for _, part in usable], endpoint, metric.name, enough=FEWEST)
+    equal = at_equal_speed([phase], [part for _, part in usable], endpoint, metric.name, enough=FEWEST, one_build=False)
     if equal is not None:
         found = [(run, figure) for (run, _), figure in zip(usable, equal.others, strict=True) if figure is not None]
     else:

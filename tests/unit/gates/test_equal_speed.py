@@ -21,15 +21,18 @@ GATE = "cpu_per_request <= baseline + 10%"
 SPEEDS = (1.0, 0.92, 1.1, 0.97, 1.05)
 
 
-def made(parent: Path, slower: float, *, cost: float = 1.0, knows: bool = True, taken: bool = False) -> RunFolder:
+def made(
+    parent: Path, slower: float, *, cost: float = 1.0, knows: bool = True, taken: bool = False, slope: float = 1.0
+) -> RunFolder:
     """100 requests a second of ``5 ms · cost`` on a machine that takes ``slower`` times as long for anything.
 
-    ``knows``: whether its speed was sampled; ``taken``: whether others take the cores all the time.
+    ``knows``: whether its speed was sampled; ``taken``: whether others take the cores all the time. ``slope``: the
+    target slows down by that power of what the machine does.
     """
 
     def sampled(at_s: float) -> dict[str, dict[str, float]]:
         wobble = slower * (1 + 0.05 * (at_s % 3 - 1))
-        readings = {"target": {"cpu_percent": 50 * cost * wobble}}
+        readings = {"target": {"cpu_percent": 50 * cost * wobble * slower ** (slope - 1)}}
         if knows:
             readings[REFERENCE_WORK] = {"one_us": 100 * wobble, "other_us": 400 * wobble}
         if taken:
@@ -63,6 +66,17 @@ def test_only_a_slower_build_fails(tmp_path: Path, slower: float, cost: float, s
     assert result.observed == pytest.approx(5 * slower * cost, rel=0.02)
     assert result.baseline == pytest.approx(5 * slower, rel=0.02)
     assert result.machine_slower == pytest.approx(slower - 1, abs=0.02)
+
+
+@pytest.mark.parametrize(("slower", "cost", "status"), [(1.2, 1.0, "pass"), (0.85, 1.0, "pass"), (0.85, 1.3, "fail")])
+def test_how_much_a_target_slows_down_with_the_machine_is_learnt(
+    tmp_path: Path, slower: float, cost: float, status: str
+) -> None:
+    speeds = (*SPEEDS, 0.88, 1.15, 1.02)
+    runs = [measure(open_recording(made(tmp_path / str(speed), speed, slope=1.6))) for speed in speeds]
+    result = beside(made(tmp_path, slower, cost=cost, slope=1.6), runs)
+    assert result.status == status
+    assert result.baseline == pytest.approx(5 * slower**1.6, rel=0.03)
 
 
 def test_speeds_that_are_not_known_are_not_mixed_in(tmp_path: Path) -> None:
