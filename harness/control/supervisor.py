@@ -80,7 +80,7 @@ class MasterWatch:
     """
 
     def __init__(
-        self, load: LoadProcesses, notify: Callable[[Message], None], warn_s: float = 10.0, kill_s: float = 60.0
+        self, load: LoadProcesses, notify: Callable[[Message], None], warn_s: float = 10.0, kill_s: float = 120.0
     ) -> None:
         self._load = load
         self._notify = notify
