@@ -114,7 +114,7 @@ def test_exports_are_kept_without_parameters(receiver: OtlpReceiver, tmp_path: P
         (b"spans", {"kind": "text/plain"}, 415),
         (b"", {"kind": ""}, 415),
         (b"not gzip", {"coding": "gzip"}, 400),
-        (gzip.compress(b"cut off" * 100)[:-20], {"coding": "gzip"}, 400),
+        (gzip.compress(b"cut off" * 100, mtime=0)[:-20], {"coding": "gzip"}, 400),
         (b"", {"coding": "br"}, 415),
         (b"", {"path": "/"}, 404),
         (b"", {"path": "/v1/traces/../../etc/passwd"}, 404),
