@@ -29,7 +29,7 @@ _PATIENCE_S = 3.0
 
 
 class _Reader(threading.Thread):
-    """Reads one source until it is told to stop."""
+    """Reads one source, once a second, until it is stopped."""
 
     def __init__(
         self, source: MetricsSource, url: str, writer: LogWriter[MetricReading], statements: LogWriter[StatementTotals]
