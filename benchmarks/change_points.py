@@ -27,7 +27,7 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.support import show_result, show_table
+from benchmarks.output import show_result, show_table
 from harness.analysis.history import new_levels
 from harness.analysis.samples import Floats
 from harness.metrics import RUN_METRICS
@@ -126,11 +126,11 @@ def matched(true: Collection[int], found: Collection[int], margin: int) -> int:
     return count
 
 
-def tcpd_f1(annotations: Sequence[Collection[int]], found: Collection[int], margin: int = _NEAR_TCPD) -> float:
+def tcpd_f1(annotations: Sequence[Collection[int]], found: Collection[int]) -> float:
     """The F-measure of van den Burg & Williams (2020), section 4.2."""
     each, marked = [{0, *steps} for steps in annotations], {0, *found}
-    precision = matched(set().union(*each), marked, margin) / len(marked)
-    recall = float(np.mean([matched(steps, marked, margin) / len(steps) for steps in each]))
+    precision = matched(set().union(*each), marked, _NEAR_TCPD) / len(marked)
+    recall = float(np.mean([matched(steps, marked, _NEAR_TCPD) / len(steps) for steps in each]))
     return 2 * precision * recall / (precision + recall)
 
 

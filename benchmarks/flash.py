@@ -9,9 +9,6 @@ the arrivals must be there, each must be counted once, and the load generator mu
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,9 +16,11 @@ from typing import Any
 
 import click
 
+import harness
 from benchmarks.generators import getter
-from benchmarks.support import Nginx, die_with_parent, show, two_cores
-from harness.errors import HarnessError
+from benchmarks.nginx import Nginx
+from benchmarks.output import run_command, show
+from benchmarks.processes import two_cores
 
 LOAD, STRESS = "flash-load", "flash-stress"
 SHORT = {
@@ -42,30 +41,22 @@ def run_profile(profile: str, seconds: dict[str, float], rates: Sequence[str]) -
     _, server_core = two_cores()
     with tempfile.TemporaryDirectory() as folder, Nginx(Path(folder), server_core, 4096) as nginx:
         settings = [*(f"phase.{key}={value}s" for key, value in seconds.items()), *rates]
-        command: list[str | Path] = [
-            *(sys.executable, "-m", "harness", "run", getter(Path(folder)), "--host", nginx.url, "--workers", "2"),
-            *("--profile", profile, *(f"--set={setting}" for setting in settings), "--out", folder, "--json"),
-        ]
-        printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, preexec_fn=die_with_parent)
-        try:
-            summary = json.loads(printed.stdout)
-        except ValueError as error:
-            raise click.ClickException(f"harness run ended with exit code {printed.returncode}") from error
-        last = summary["phases"][-1]
-        highest = last["steps"][-1] if last["steps"] else last
+        done = harness.run(getter(Path(folder)), host=nginx.url, workers=2, profile=profile, set=settings, out=folder)
+        last = done.summary.phases[-1]
+        highest = last.steps[-1] if last.steps else last
         return {
-            "goal": last["target"],
-            "requests_s": highest["requests"] / list(seconds.values())[-1],
-            "held": last["held"],
-            "own_lateness_p99_ms": last["own_lateness_ms"]["p99"],
-            "limits": [phase["generator_limited"] for phase in summary["phases"] if phase["generator_limited"]],
-            "recorded": summary["totals"]["requests"],
+            "goal": last.goal,
+            "requests_s": highest.requests / list(seconds.values())[-1],
+            "held": last.held,
+            "own_lateness_p99_ms": last.own_lateness_ms.p99,
+            "limits": [phase.generator_limited for phase in done.summary.phases if phase.generator_limited],
+            "recorded": done.summary.totals.requests,
             "served": nginx.requests(),
         }
 
 
 def measure_flash(step_s: float, held_steps: int, rates: Mapping[str, Sequence[str]]) -> None:
-    """Run both profiles, the peak for so many steps; print a table and a JSON line."""
+    """Run both profiles, the peak with this number of steps; print a table and a JSON line."""
     seconds = {
         LOAD: {"ramp.duration": step_s, "steady.duration": held_steps * step_s},
         STRESS: {"ramp.duration": step_s, "steady.duration": 2 * step_s, "stress.rate.every": step_s},
@@ -98,7 +89,4 @@ def main(step_s: float, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

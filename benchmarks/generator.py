@@ -16,16 +16,17 @@ and k6 are included if they are installed.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
 from benchmarks.generators import WARM_UP_S, Round, harness, hey, k6, locust, measure, wrk
+from benchmarks.load import closed_phase
 from benchmarks.memory import measure_memory
-from benchmarks.support import Nginx, Spread, closed_phase, show, two_cores
-from harness.errors import HarnessError
+from benchmarks.nginx import Nginx
+from benchmarks.output import Spread, run_command, show
+from benchmarks.processes import two_cores
 
 USERS = 32
 BASELINE = "locust FastHttpUser"
@@ -100,7 +101,4 @@ def main(rounds: int, seconds: float, memory: bool, users: int, minutes: float, 
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -16,8 +16,11 @@ from typing import Protocol
 
 import click
 
-from benchmarks.support import HarnessLoad, Nginx, start, wait_until
-from harness.plan.model import Phase
+from benchmarks.load import HarnessLoad
+from benchmarks.nginx import Nginx
+from benchmarks.processes import start, wait_until
+from harness.plan.model.phase import Phase
+from harness.sampling.tree_clock import cpu_clock_s
 
 WARM_UP_S = 1.0
 REST_S = 0.5
@@ -59,7 +62,7 @@ class Load(Protocol):
 
 
 Starter = Callable[[Path, str, int, int], Load]
-"""Starts a load generator: with a folder for its files, a URL, for so many seconds, on a core."""
+"""Starts a load generator: with a folder for its files, a URL, a duration in seconds, and a core."""
 
 
 class Program:
@@ -210,9 +213,9 @@ def measure(start_load: Starter, nginx: Nginx, folder: Path, warm_up_s: float, s
         wait_until(lambda: nginx.requests() > before, "the first request", END_S)
         time.sleep(warm_up_s)
         pids = load.pids()
-        started_s, started_cpu_s, started = time.perf_counter(), [_cpu_s(pid) for pid in pids], nginx.requests()
+        started_s, started_cpu_s, started = time.perf_counter(), [cpu_clock_s(pid) for pid in pids], nginx.requests()
         time.sleep(seconds)
-        ended_s, ended_cpu_s, ended = time.perf_counter(), [_cpu_s(pid) for pid in pids], nginx.requests()
+        ended_s, ended_cpu_s, ended = time.perf_counter(), [cpu_clock_s(pid) for pid in pids], nginx.requests()
         load.finish()
         wait_until(lambda: not load.running(), "the end of the load", END_S)
     finally:
@@ -229,8 +232,3 @@ def measure(start_load: Starter, nginx: Nginx, folder: Path, warm_up_s: float, s
         served=nginx.requests() - before,
         load=load,
     )
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU time of all threads of a process, to the nanosecond (``CPUCLOCK_SCHED`` in Linux's posix-timers.h)."""
-    return time.clock_gettime(~pid << 3 | 2)

@@ -20,10 +20,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.support import Spread, open_phase, plan_of, show
+from benchmarks.load import open_phase, plan_of
+from benchmarks.output import Spread, show
 from harness.control.finalize import conclude
 from harness.plan.expression import parse_requirement
-from harness.plan.model import Gate, RunPlan
+from harness.plan.model.run import Gate, RunPlan
 from harness.record.environment import Environment
 from harness.record.journal_entries import Endpoint, PhaseSpan, WorkerSecond
 from harness.record.run_folder import RunFolder, read_model

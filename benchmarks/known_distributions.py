@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.load import closed_phase, open_phase
 from benchmarks.reference import harness_load, quantile_of, serving
 from benchmarks.stall import GET_NOW
-from benchmarks.support import closed_phase, open_phase
-from harness.plan.model import Segment
+from harness.plan.model.phase import Segment
 from harness.record.histogram import Histogram
 
 QUANTILES = {"P50": 0.5, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P99.9": 0.999}

@@ -23,12 +23,12 @@ from typing import Any
 import click
 import psutil
 
-from benchmarks.support import closed_phase, on_core, show, start, two_cores, wait_until
+from benchmarks.load import closed_phase, fork_server, plan_of
+from benchmarks.output import run_command, show
+from benchmarks.processes import start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, key_material, new_secret
-from harness.engine.fork_server import MASTER, ForkServer
+from harness.engine.fork_server import MASTER
 from harness.engine.process_setup import allow_many_files
-from harness.errors import HarnessError
-from harness.plan.model import AttachedTarget, RunPlan, Sampling, Scenario, Variant
 from harness.record.journal import JournalFollower
 
 ENDPOINTS = 50
@@ -82,27 +82,13 @@ class _Master:
     def __init__(self, folder: Path, workers: int, ramp_s: float, steady_s: float, core: int) -> None:
         scenario, self.journal = folder / "scenario.py", folder / "journal"
         scenario.write_text(_SCENARIO)
-        plan = RunPlan(
-            scenario=Scenario(
-                path=str(scenario), name="idle", sha256="", user_classes=(), has_verify=False, has_shape=False
-            ),
-            profile="benchmark",
-            phases=(
-                closed_phase(workers, ramp_s, ramp=True, name="ramp"),
-                closed_phase(workers, steady_s),
-            ),
-            gates=(),
-            sampling=Sampling(cpu=None, memory=None),
-            targets=(Variant(target=AttachedTarget(url="http://127.0.0.1")),),
-            workers=workers,
-            seed=1,
-        ).model_dump_json()
+        phases = (closed_phase(workers, ramp_s, ramp=True, name="ramp"), closed_phase(workers, steady_s))
+        plan = plan_of(phases, scenario, "http://127.0.0.1", workers).model_dump_json()
         self.scenario = scenario
         secret = new_secret()
         self.environment = {**os.environ, VARIABLE: secret}
         self.log = folder / "master.log"
-        with on_core(core):
-            self._fork_server = ForkServer()
+        self._fork_server = fork_server(core)
         reader, writer = os.pipe()
         with self.log.open("w") as log:
             self.process = self._fork_server.start(
@@ -118,7 +104,7 @@ class _Master:
                 **{"host": "127.0.0.1", "port": 0},
             )
         os.close(writer)
-        self.process.stdin.write(b'{"target": "http://127.0.0.1", "left_out": []}\n')
+        self.process.stdin.write(b'{"target": "http://127.0.0.1", "left_out": [], "data": null}\n')
         self._stdout = os.fdopen(reader)
         line = self._stdout.readline()
         if not line:
@@ -127,7 +113,7 @@ class _Master:
         self._usage = psutil.Process(self.process.pid)
 
     def end(self) -> None:
-        self._fork_server.close()
+        self._fork_server.end_strays()
         self._stdout.close()
 
     @property
@@ -276,7 +262,4 @@ def main(workers: tuple[int, ...], seconds: float, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -16,7 +16,10 @@ from typing import Any
 import click
 
 from benchmarks.generators import getter
-from benchmarks.support import HarnessLoad, Nginx, closed_phase, show, two_cores, wait_until
+from benchmarks.load import HarnessLoad, closed_phase
+from benchmarks.nginx import Nginx
+from benchmarks.output import show
+from benchmarks.processes import two_cores, wait_until
 from harness.engine.process_setup import allow_many_files
 
 _IDLE = """

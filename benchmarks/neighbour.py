@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import click
 
-from benchmarks.support import die_with_parent
+from harness.prctl import die_with_parent
 
 _BUSY_S, _IDLE_S = 1.0, 2.0
 

@@ -14,7 +14,6 @@ hey has a timer for each user (``hey -c USERS -q RATE/USERS``). All of them run 
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +24,12 @@ from typing import Self
 import click
 
 from benchmarks.generators import WARM_UP_S, Round, Starter, harness, hey, measure
-from benchmarks.support import HarnessLoad, Nginx, Spread, open_phase, program, show_result, show_table, two_cores
-from harness.analysis.generator import GeneratorState, lateness_of
-from harness.errors import HarnessError
+from benchmarks.load import HarnessLoad, open_phase
+from benchmarks.nginx import Nginx
+from benchmarks.output import Spread, run_command, show_result, show_table
+from benchmarks.processes import program, two_cores
+from harness.analysis.generator import GeneratorState
+from harness.analysis.lateness import lateness_of
 
 RATES = (1_000, 5_000, 10_000, 15_000)
 HEY_USERS = 50
@@ -201,7 +203,4 @@ def main(rounds: int, seconds: float, rates: tuple[int, ...], short: bool) -> No
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

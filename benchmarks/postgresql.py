@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for a benchmark: in a temporary folder, on loopback, gone at the end."""
+"""A separate PostgreSQL for a benchmark: in a temporary folder, on loopback, removed at the end."""
 
 from __future__ import annotations
 
@@ -13,21 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
-from benchmarks.support import die_with_parent, wait_until
+from benchmarks.processes import program, wait_until
+from harness.prctl import die_with_parent
 from harness.targets.health import free_port
 
 
 @contextmanager
 def start_postgresql() -> Iterator[str]:
     """The URL of an empty database."""
-    folders = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
-    initdb, postgres, isready = (
-        shutil.which(name, path=os.pathsep.join(folders)) for name in ("initdb", "postgres", "pg_isready")
-    )
-    if not initdb or not postgres or not isready:
-        raise click.ClickException("PostgreSQL is not installed (apt-get install postgresql)")
+    initdb, postgres, isready = (program(name, "postgresql") for name in ("initdb", "postgres", "pg_isready"))
     folder = Path(tempfile.mkdtemp(prefix="harness-postgresql-"))
     try:
         account = _account(folder)

@@ -16,8 +16,9 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.support import HarnessLoad, start, wait_until
-from harness.plan.model import Phase
+from benchmarks.load import HarnessLoad
+from benchmarks.processes import start, wait_until
+from harness.plan.model.phase import Phase
 from harness.targets.health import free_port
 
 Floats = npt.NDArray[np.float64]

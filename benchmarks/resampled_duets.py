@@ -19,7 +19,8 @@ from harness.analysis.samples import turn_of
 from harness.analysis.target_usage import usage_of
 from harness.metrics.target_usage import TargetUsage
 from harness.plan.duet import BLOCK, A, B
-from harness.plan.model import Gate, RunPlan, Segment
+from harness.plan.model.phase import Segment
+from harness.plan.model.run import Gate, RunPlan
 from harness.record.journal_entries import PhaseSpan, Second, WorkerSecond
 from harness.record.resources import REFERENCE_WORK, Reading
 from harness.record.run_folder import RunFolder

@@ -20,7 +20,7 @@ from benchmarks.resampling import Effect, endpoint_of, in_memory, stretches
 from benchmarks.verdict_recordings import PHASE
 from harness.analysis.measurement import measure
 from harness.gates.judge import judge
-from harness.plan.model import Gate, RunPlan
+from harness.plan.model.run import Gate, RunPlan
 from harness.record.journal_entries import PhaseSpan, Second
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, write_json
@@ -75,7 +75,7 @@ class RecordedRun:
     def night(
         self, rng: np.random.Generator, folder: RunFolder, gates: Sequence[Gate], length_s: int, day: int
     ) -> RunRecording:
-        """A new run of so many seconds."""
+        """A new run of this many seconds."""
         seconds: list[Second] = []
         readings: list[Reading] = []
         for number, at in enumerate(stretches(rng, len(self.seconds), length_s, _STRETCH_S)):
@@ -138,6 +138,6 @@ class Nights:
 
 @contextmanager
 def nights(recorded: Sequence[RecordedRun], gates: Sequence[Gate], length_s: int) -> Iterator[Nights]:
-    """A series in a store of its own."""
+    """A series in a separate store."""
     with tempfile.TemporaryDirectory(prefix="verdicts-") as folder, open_store(None, Path(folder)) as store:
         yield Nights(recorded, gates, length_s, store, Path(folder))

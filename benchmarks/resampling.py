@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.histogram import LAST_BUCKET, buckets_of, highest_of, lowest_of
 from harness.record.journal import Journal
 from harness.record.journal_entries import Endpoint, PhaseSpan, Second

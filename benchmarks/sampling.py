@@ -18,13 +18,17 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
 from benchmarks.generators import getter
-from benchmarks.support import HarnessLoad, Spread, closed_phase, die_with_parent, show, two_cores, wait_until
-from harness.errors import HarnessError
+from benchmarks.load import HarnessLoad, closed_phase, open_phase
+from benchmarks.output import Spread, run_command, show
+from benchmarks.processes import two_cores, wait_until
+from harness.plan.model.phase import Phase
+from harness.prctl import die_with_parent
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.cpu import THREADS_HZ, CpuSampler, gil_tier, rated, threads_tier, waits_tier
@@ -33,7 +37,7 @@ from harness.targets.health import free_port
 from harness.targets.machine import usable_cores
 
 FIXED_HZ = 100
-USERS = 8
+USERS, SHORT_RATE = 8, 100.0
 SETTLING_S, SHORT_SETTLING_S = 2.5, 1.5
 """Time for py-spy to start."""
 _SPARE_S = 60.0
@@ -121,7 +125,7 @@ def _at_a_fixed_rate(url: str, pid: int, settling_s: float, seconds: float) -> W
 def _as_the_harness_does(url: str, pid: int, settling_s: float, seconds: float) -> Window:
     with tempfile.TemporaryDirectory() as folder:
         tiers = rated((gil_tier(FIXED_HZ), threads_tier(THREADS_HZ), waits_tier(THREADS_HZ)), usable_cores())
-        sampler = CpuSampler(pid, tiers, RunFolder.create(Path(folder), "run"))
+        sampler = CpuSampler(lambda: pid, tiers, RunFolder.create(Path(folder), "run"))
         sampler.begin_phase(0, "steady")
         try:
             time.sleep(settling_s)
@@ -140,12 +144,14 @@ WAYS: dict[str, Callable[[str, int, float, float], Window]] = {
 }
 
 
-def _measure(rounds: int, settling_s: float, seconds: float) -> dict[str, list[Window]]:
+def _measure(
+    rounds: int, settling_s: float, seconds: float, load_for: Callable[[float], Phase]
+) -> dict[str, list[Window]]:
     windows: dict[str, list[Window]] = {way: [] for way in WAYS}
     with _shop() as (url, pid), tempfile.TemporaryDirectory() as folder:
         scenario = getter(Path(folder), path="/products?page=3")
         longest_s = rounds * len(WAYS) * (settling_s + 2 * seconds) + _SPARE_S
-        load = HarnessLoad(Path(folder), scenario, [closed_phase(USERS, longest_s)], url, two_cores()[0])
+        load = HarnessLoad(Path(folder), scenario, [load_for(longest_s)], url, two_cores()[0])
         try:
             wait_until(lambda: load.phases_started() == 1, "the load", 30)
             for _ in range(rounds):
@@ -164,7 +170,10 @@ def _measure(rounds: int, settling_s: float, seconds: float) -> dict[str, list[W
 @click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, short: bool) -> None:
     """Measure what py-spy costs a busy target, at a fixed rate and as the harness samples."""
-    windows = _measure(1, SHORT_SETTLING_S, 0.5) if short else _measure(rounds, SETTLING_S, seconds)
+    if short:
+        windows = _measure(1, SHORT_SETTLING_S, 0.5, partial(open_phase, SHORT_RATE, max_users=USERS))
+    else:
+        windows = _measure(rounds, SETTLING_S, seconds, partial(closed_phase, USERS))
     usual = [window.requests_s for window in windows["without"]]
     ways = {}
     for way, seen in windows.items():
@@ -192,7 +201,4 @@ def main(rounds: int, seconds: float, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -16,8 +16,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.load import open_phase
+from benchmarks.processes import start
 from benchmarks.reference import END_S, Floats, Freezes, ServerRecord, harness_load, quantile_of, serving
-from benchmarks.support import open_phase, start
 from harness.record.histogram import Histogram
 
 LOCUST_USERS = 50

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.support import Spread, show
+from benchmarks.output import Spread, show
 from harness.record.journal import read_journal
 
 _LOCUSTFILE = """

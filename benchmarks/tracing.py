@@ -9,29 +9,32 @@ them. Instrumentation runs in every request; spans are recorded for those that t
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 import psutil
 
 from benchmarks.generators import getter
-from benchmarks.support import HarnessLoad, Spread, closed_phase, show, two_cores, wait_until
-from harness.errors import HarnessError
-from harness.plan.model import TRACED_SHARE, ShopTarget, TraceSampling
+from benchmarks.load import HarnessLoad, closed_phase, open_phase
+from benchmarks.output import Spread, run_command, show
+from benchmarks.processes import two_cores, wait_until
+from harness.plan.model.phase import Phase
+from harness.plan.model.sampling import TRACED_SHARE, TraceSampling
+from harness.plan.model.target import ShopTarget
 from harness.record.run_folder import RunFolder
 from harness.sampling.otlp_receiver import OtlpReceiver
 from harness.targets.start import start_target
 from harness.targets.target import Target
 from harness.targets.tracing import Tracing
 
-USERS = 8
+USERS, SHORT_RATE = 8, 100.0
 PATH = "/products?page=3"
 WAYS: dict[str, float | None] = {
     "without OpenTelemetry": None,
@@ -61,10 +64,9 @@ def _cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def _shops(folder: Path) -> Iterator[tuple[Target, Target]]:
-    """One shop without OpenTelemetry, and one that sends its spans."""
+def _traced_shop(folder: Path) -> Iterator[Target]:
+    """A shop that sends its spans."""
     with ExitStack() as stack:
-        plain = stack.enter_context(start_target(ShopTarget(), RunFolder.create(folder, "plain"), agent=False))
         of_traced = RunFolder.create(folder, "traced")
         receiver = OtlpReceiver(of_traced.spans, "127.0.0.1", 0)
         stack.callback(receiver.close)
@@ -72,14 +74,16 @@ def _shops(folder: Path) -> Iterator[tuple[Target, Target]]:
         traced = stack.enter_context(start_target(ShopTarget(), of_traced, agent=False, tracing=tracing))
         if tracing.notes:
             raise click.ClickException("; ".join(map(str, tracing.notes)))
-        yield plain, traced
+        yield traced
 
 
-def _window(target: Target, share: float | None, settling_s: float, seconds: float) -> Window:
+def _window(
+    target: Target, load_for: Callable[[float], Phase], share: float | None, settling_s: float, seconds: float
+) -> Window:
     assert target.pid is not None
     traces = None if share is None else TraceSampling(share=share)
     with tempfile.TemporaryDirectory() as folder:
-        phases = [closed_phase(USERS, settling_s + seconds + 60)]
+        phases = [load_for(settling_s + seconds + 60)]
         scenario = getter(Path(folder), path=PATH)
         load = HarnessLoad(Path(folder), scenario, phases, target.url, two_cores()[0], traces=traces)
         try:
@@ -100,14 +104,20 @@ def _window(target: Target, share: float | None, settling_s: float, seconds: flo
 @click.option("--short", is_flag=True, help="check in a few seconds that it works")
 def main(rounds: int, seconds: float, short: bool) -> None:
     """Measure what instrumentation and traced requests cost a busy target."""
-    settling_s = 0.5 if short else 1.5
+    settling_s = 0.2 if short else 1.5
+    load_for = partial(open_phase, SHORT_RATE, max_users=USERS) if short else partial(closed_phase, USERS)
     compared = {way: share for way, share in WAYS.items() if not short or share in (0.0, 1.0)}
     windows: dict[str, list[Window]] = {way: [] for way in compared}
-    with tempfile.TemporaryDirectory() as folder, _shops(Path(folder)) as (plain, traced):
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        traced = stack.enter_context(_traced_shop(folder))
+        plain = traced
+        if None in compared.values():
+            plain = stack.enter_context(start_target(ShopTarget(), RunFolder.create(folder, "plain"), agent=False))
         for _ in range(1 if short else rounds):
             for way, share in compared.items():
                 target = plain if share is None else traced
-                windows[way].append(_window(target, share, settling_s, 0.5 if short else seconds))
+                windows[way].append(_window(target, load_for, share, settling_s, 0.5 if short else seconds))
     ways = {
         way: {
             "requests_s": Spread.of(window.requests_s for window in seen),
@@ -130,7 +140,4 @@ def main(rounds: int, seconds: float, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -20,7 +20,6 @@ Generator and server have a core each. The harness runs with the same master and
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -36,6 +35,8 @@ from benchmarks.known_distributions import (
     measure_distribution,
     peak_rate,
 )
+from benchmarks.output import Spread, run_command, show_result, show_table
+from benchmarks.processes import two_cores
 from benchmarks.reference import Freezes
 from benchmarks.reference_server import DISTRIBUTIONS
 from benchmarks.stall import (
@@ -47,11 +48,9 @@ from benchmarks.stall import (
     stall_of_locust,
     stall_of_wrk2,
 )
-from benchmarks.support import Spread, show_result, show_table, two_cores
 from harness.engine.process_setup import allow_many_files
-from harness.errors import HarnessError
 
-RATE, HIGH_RATE = 500, 2000
+RATE, HIGH_RATE, SHORT_RATE = 500, 2000, 100
 MAX_USERS = (5, 100, 2000)
 FREEZES, SHORT_FREEZES = Freezes(0.5, 5.0), Freezes(0.1, 1.0)
 PARTS_OF_PEAK = (0.125, 0.25, 0.5)
@@ -77,7 +76,7 @@ def measure_stalls(rounds: int, seconds: float, *, short: bool) -> dict[str, Any
             runs[f"wrk2 {HIGH_RATE:,}/s"] = partial(stall_of_wrk2, HIGH_RATE, seconds, freezes, cores)
         if shutil.which("k6"):
             runs[f"k6 {HIGH_RATE:,}/s, {K6_USERS:,} users"] = partial(stall_of_k6, HIGH_RATE, seconds, freezes, cores)
-    contrast = RATE if short else HIGH_RATE
+    contrast = SHORT_RATE if short else HIGH_RATE
     runs[f"locust {contrast:,}/s, {LOCUST_USERS} users"] = partial(stall_of_locust, contrast, seconds, freezes, cores)
 
     done: dict[str, list[StallResult]] = {name: [] for name in runs}
@@ -134,10 +133,10 @@ def measure_distributions(rounds: int, seconds: float, *, short: bool) -> dict[s
     """
     cores = two_cores()
     click.echo("known distributions: peak rate of the harness", err=True)
-    peak_s = peak_rate(max(1.0, seconds / 5), cores)
+    peak_s = peak_rate(0.3 if short else max(1.0, seconds / 5), cores)
     rows, result = [], {}
     for part in PARTS_OF_PEAK[:1] if short else PARTS_OF_PEAK:
-        rate = max(100.0, round(peak_s * part, -2))
+        rate = float(SHORT_RATE) if short else max(100.0, round(peak_s * part, -2))
         for distribution in list(DISTRIBUTIONS)[:1] if short else DISTRIBUTIONS:
             name = f"{distribution}, {rate:,.0f}/s"
             done = []
@@ -204,7 +203,4 @@ def main(rounds: int, seconds: float, only: str | None, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

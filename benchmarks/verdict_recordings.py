@@ -7,7 +7,6 @@ A folder of recordings has ``recordings.jsonl``, a line a recording, and the run
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Literal
 
 import click
 
+import harness
 from benchmarks.neighbour import neighbour
 from benchmarks.verdict_target import KINDS
 from harness.record.run_folder import RunFolder
@@ -88,9 +88,9 @@ def plan_nights(*, minutes: float) -> list[Wanted]:
 
 
 def plan(*, minutes: float, short: bool = False) -> list[Wanted]:
-    """What to record in so many minutes, in an order that spreads each kind over the whole time."""
+    """What to record in this many minutes, in an order that spreads each kind over the whole time."""
     if short:
-        return [Wanted("duet", "async", 0, False, 4), Wanted("run", "threaded", 0, False, 5)]
+        return [Wanted("duet", "async", 0, False, 4), Wanted("run", "threaded", 0, False, 4)]
     scale = minutes / 28
     duet_s, known_s = (_ORDER_S * round(seconds * scale / _ORDER_S) for seconds in (80, 32))
     run_s = round(20 * scale)
@@ -105,7 +105,7 @@ def plan(*, minutes: float, short: bool = False) -> list[Wanted]:
 
 
 def record(wanted: Iterable[Wanted], folder: Path, *, minutes: float) -> None:
-    """Make each recording, one after the other, as far as so many minutes reach. Those of an earlier call stay."""
+    """Make the recordings one after the other, as many as fit into the minutes. Those of an earlier call are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     began, earlier = time.monotonic(), len(list(folder.glob("*/")))
     for number, each in enumerate(wanted, earlier):
@@ -135,17 +135,18 @@ def _record(wanted: Wanted, out: Path) -> Path:
     profile = out / "verdicts.toml"
     warm_up_s = 1.0 if wanted.seconds < 10 else 3.0
     profile.write_text(_PROFILE.format(users=USERS, warm_up_s=warm_up_s, phase=PHASE, seconds=wanted.seconds))
-    options: list[str | Path] = [_HERE / "verdict_scenario.py", "--profile", profile, "--out", out, "--seed", "1"]
+    scenario, usual, build = (
+        _HERE / "verdict_scenario.py",
+        _command(wanted.target, 0),
+        _command(wanted.target, wanted.more),
+    )
     if wanted.kind == "duet":
-        builds = ["--a", _command(wanted.target, 0), "--b", _command(wanted.target, wanted.more)]
-        command = ["duet", *options, *builds, "--starts", str(wanted.starts)]
+        done = harness.duet(scenario, a=usual, b=build, starts=wanted.starts, profile=profile, out=out, seed=1)
     else:
-        command = ["run", *options, "--target", _command(wanted.target, wanted.more)]
-    done = subprocess.run([sys.executable, "-m", "harness", *map(str, command)], capture_output=True, text=True)
-    if done.returncode not in (0, 1, 3):  # it was judged
-        raise click.ClickException(f"{wanted} ended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
-    (folder,) = (path.parent for path in out.glob("*/plan.json"))
-    return folder
+        done = harness.run(scenario, target=build, profile=profile, out=out, seed=1)
+    if done.verdict.broken:
+        raise click.ClickException(f"{wanted}: {done.verdict}")
+    return Path(done.folder.path)
 
 
 def _command(target: str, more: float) -> str:

@@ -25,9 +25,10 @@ from harness.gates.verdict import decide
 from harness.metrics import RUN_METRICS
 from harness.plan.duet import B
 from harness.plan.expression import parse_requirement
-from harness.plan.model import Gate
+from harness.plan.model.run import Gate
+from harness.record.changes import Change
+from harness.record.gate_result import GateResult
 from harness.record.run_folder import RunFolder
-from harness.record.summary import Change, GateResult
 
 CHANGED = "GET /search"
 FIGURES: Mapping[str, str] = {"cpu_per_request": "", "mean": CHANGED, "p50": CHANGED}
@@ -47,7 +48,7 @@ def gates(limits: Mapping[str, str]) -> list[Gate]:
 
 
 EACH_CHANGE = 3
-"""There are so many trials of no change for one of each change."""
+"""How many trials without a change there are for one of each change."""
 What = Literal["duet", "night", "mixed"]
 """Mixed: nights beside a neighbour, judged against a window of quiet ones."""
 

@@ -23,7 +23,7 @@ import click
 import numpy as np
 
 from benchmarks import verdict_recordings
-from benchmarks.support import show_result, show_table
+from benchmarks.output import show_result, show_table
 from benchmarks.verdict_recordings import recordings
 from benchmarks.verdict_trials import (
     CHANGED,
@@ -40,26 +40,26 @@ from benchmarks.verdict_trials import (
     run_trials,
 )
 from harness.gates.judge import judge
-from harness.record.summary import Change
+from harness.record.changes import Change
 
 DUET_LEVELS = (Level(), Level(0.02, 0.05), Level(0.05, 0.10), Level(0.10, 0.20))
 NIGHT_LEVELS = (Level(), Level(0.10, 0.20), Level(0.20, 0.40), Level(0.40, 0.80))
 _CHUNK = 20
 
 
-def wanted(folder: Path, trials: int, duet_s: int, night_s: int) -> Iterator[Trials]:
-    """All trials, in parts that processes share."""
+def wanted(folder: Path, trials: int, duet_s: int, night_s: int, levels: int) -> Iterator[Trials]:
+    """All trials, in parts that processes share, of the first ``levels``."""
     known = (each.wanted for each in recordings(folder))
     for kind, target, noisy in sorted({(each.kind, each.target, each.noisy) for each in known if not each.more}):
         for seed in range(-(-trials // _CHUNK)):
             count = min(_CHUNK, trials - seed * _CHUNK)
             if kind == "duet":
-                for level in DUET_LEVELS if seed % EACH_CHANGE == 0 else DUET_LEVELS[:1]:
+                for level in DUET_LEVELS[: levels if seed % EACH_CHANGE == 0 else 1]:
                     yield Trials("duet", target, noisy, (level,), count, duet_s, seed)
             else:
-                yield Trials("night", target, noisy, NIGHT_LEVELS, count, night_s, seed)
+                yield Trials("night", target, noisy, NIGHT_LEVELS[:levels], count, night_s, seed)
                 if noisy:
-                    yield Trials("mixed", target, noisy, NIGHT_LEVELS, count, night_s, seed)
+                    yield Trials("mixed", target, noisy, NIGHT_LEVELS[:levels], count, night_s, seed)
 
 
 def show_trials(title: str, tallies: Mapping[Kind, Tally], limits: Mapping[str, str]) -> None:
@@ -160,9 +160,9 @@ def main(
     only_nights: bool,
     short: bool,
 ) -> None:
-    duet_s, night_s = 120, 60
+    duet_s, night_s, levels = 120, 60, len(DUET_LEVELS)
     if short:
-        trials, duet_s, night_s = 2, 8, 8
+        trials, duet_s, night_s, levels = 2, 4, 4, 2
     with tempfile.TemporaryDirectory(prefix="verdicts-") as temporary:
         folder = record_to or judge_from or Path(temporary)
         if judge_from is None:
@@ -174,7 +174,7 @@ def main(
             verdict_recordings.record(planned, folder, minutes=minutes)
         if record_to is not None:
             return
-        tallies = run_trials(folder, list(wanted(folder, trials, duet_s, night_s)), jobs)
+        tallies = run_trials(folder, list(wanted(folder, trials, duet_s, night_s, levels)), jobs)
         duets, nights = (
             {kind: tally for kind, tally in tallies.items() if (kind.kind == "duet") == is_duet}
             for is_duet in (True, False)

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from harness.api.plain_output import PlainOutput as LineWatcher
     from harness.api.result import Run, RunInterrupted
     from harness.api.run import run
+    from harness.engine.checks import check
+    from harness.engine.expectation import expect
+    from harness.engine.feeder import feeder
     from harness.engine.http.user import HttpUser
+    from harness.engine.setup_data import setup_data
     from harness.errors import HarnessError
-    from harness.plan.dsl import gate
+    from harness.plan.dsl import fault, gate
     from harness.plan.phases.pause import Pause
     from harness.plan.phases.ramp import Ramp
     from harness.plan.phases.search import Search
@@ -39,13 +43,18 @@ __all__ = [
     "Run",
     "RunInterrupted",
     "bench",
+    "check",
     "compare",
     "duet",
+    "expect",
+    "fault",
+    "feeder",
     "gate",
     "pause",
     "ramp",
     "run",
     "search",
+    "setup_data",
     "shape",
     "spike",
     "steady",
@@ -59,10 +68,15 @@ _HOME = {
     "Run": "harness.api.result",
     "RunInterrupted": "harness.api.result",
     "bench": "harness.api.bench",
+    "check": "harness.engine.checks",
     "compare": "harness.api.compare",
     "duet": "harness.api.duet",
+    "expect": "harness.engine.expectation",
+    "feeder": "harness.engine.feeder",
+    "fault": "harness.plan.dsl",
     "gate": "harness.plan.dsl",
     "run": "harness.api.run",
+    "setup_data": "harness.engine.setup_data",
 }
 
 
@@ -80,7 +94,7 @@ def __getattr__(name: str) -> object:
 
 
 def _is_module(name: str) -> bool:
-    """Whether ``from harness import name`` means a module, which is asked for here before it is loaded."""
+    """Whether ``from harness import name`` means a module: Python asks here before it loads one."""
     return importlib.util.find_spec(f"harness.{name}") is not None
 
 

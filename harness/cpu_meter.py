@@ -7,9 +7,10 @@ cores, a worker at 40 % may have had work to do all the time. The kernel counts 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
+
+from harness.control_groups import ROOT, quota_files, throttled_s
 
 
 class CpuShares(NamedTuple):
@@ -27,7 +28,7 @@ class CpuMeter:
     ``proc`` and ``cgroup_root`` are where the kernel's files are mounted.
     """
 
-    def __init__(self, proc: Path = Path("/proc"), cgroup_root: Path = Path("/sys/fs/cgroup")) -> None:
+    def __init__(self, proc: Path = Path("/proc"), cgroup_root: Path = ROOT) -> None:
         self._proc = proc
         self._quotas = list(quota_files("self", proc, cgroup_root))
         self._before = self._read()
@@ -87,33 +88,3 @@ class _Counters(NamedTuple):
 
 def _share(part: float, whole: float) -> float:
     return min(max(part / whole, 0.0), 1.0)
-
-
-def quota_files(pid: int | str, proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[Path]:
-    """``cpu.stat`` of a process's control group and of all its ancestors, each of which may have a quota.
-
-    In a container, the group's path may be the host's and not exist: then the root of the mount is the group.
-    """
-    try:
-        lines = (proc / f"{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = root / (controllers and "cpu")
-        group = PurePosixPath(path.lstrip("/"))
-        for group_path in (group, *group.parents) if group.parts else (group,):
-            file = mount / group_path / "cpu.stat"
-            if file.is_file() and "throttled_" in file.read_text():
-                yield file
-
-
-def throttled_s(path: Path) -> float:
-    """Seconds since the group was made: ``throttled_usec`` (cgroup v2) or ``throttled_time`` (v1, nanoseconds)."""
-    try:
-        figures = dict(line.split() for line in path.read_text().splitlines())
-    except OSError:
-        return 0.0  # the group was removed
-    return int(figures.get("throttled_usec", 0)) / 1e6 + int(figures.get("throttled_time", 0)) / 1e9

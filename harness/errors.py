@@ -127,6 +127,20 @@ class ManyProblemsError(HarnessError):
         return super().to_data() | {"problems": [problem.to_data() for problem in self.problems]}
 
 
+class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failure of its own)
+    """A value that means nothing. ``code`` and ``params`` are those of a ``HarnessError``.
+
+    ``key`` names the key at fault where the value is a table or a whole phase, else None. A ``ValueError``, so that
+    pydantic collects it together with the other problems of the same table.
+    """
+
+    def __init__(self, code: str, /, *, key: str | None = None, **params: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.key = key
+        self.params = params
+
+
 def problems_of(error: HarnessError) -> list[HarnessError]:
     """The single problems that an error reports."""
     return list(error.problems) if isinstance(error, ManyProblemsError) else [error]
@@ -140,5 +154,5 @@ def first_problem(of: ValidationError) -> str:
 
 
 def how_to_install(extra: str) -> str:
-    """The hint where an optional part is missing: from where the harness itself came, which is no package index."""
+    """The hint where an optional part is missing: from where the harness itself came, which is not a package index."""
     return f"Run `uv sync --extra {extra}` (in your own project: `uv add --dev harness --extra {extra}`)."

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture ``load_test``, the marker ``performance``, and the reasons of a failed verdict.
+"""The pytest plugin: the fixture ``load_test``, the marker ``performance``, reasons of failures.
 
 pytest loads it wherever harness is installed, so nothing else of harness is imported before a test asks for a load.
 """

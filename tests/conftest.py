@@ -1,17 +1,17 @@
-"""How tests run: side by side (``pytest -n 4``), and the processes that they start at full speed.
+"""How tests run: in parallel (``pytest -n 4``), and the processes that they start at full speed.
 
-Two markers are exceptions. ``alone``: the test reads figures that others beside it would bend. ``traced``: where
-coverage is measured, also the processes that this test starts count their lines, which takes half as much time again;
-so those do it that together run all that only child processes run.
+Two markers are exceptions. ``alone``: the test checks figures that parallel tests would distort. ``traced``: if
+coverage is measured, then also in the processes that this test starts, which takes half as much time again. The tests
+with this marker together run everything that only child processes run.
 
-Counting lines makes Python take twice as long. So it pauses while pytest looks for tests, and in property tests, which
-run the same lines again and again; these try the same values in every run, and take the time they need.
+Measuring coverage makes Python take twice as long. So it pauses while pytest collects tests, and in property tests,
+which run the same lines again and again; these try the same values in every run, and have no time limit.
 
-Images of containers often set ``PYTHONDONTWRITEBYTECODE``. Each of the thousand processes of a test run would then
-compile all that it imports, which takes more CPU than what the tests do. So it does not hold here.
+Container images often set ``PYTHONDONTWRITEBYTECODE``. Each of the thousand processes of a test run would then compile
+all that it imports, which takes more CPU than the tests themselves. So it is unset here.
 
 Locust is imported here, unpatched (``tests.support.http.users``), before any test module does it: patched, it would
-stop xdist's worker (``LoopExit``).
+stop xdist's worker (``LoopExit``). The process that starts xdist's workers imports nothing that only tests need.
 """
 
 from __future__ import annotations
@@ -26,31 +26,41 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 import harness
-from tests.support.http import users
 from tests.support.postgresql import postgresql
 
-__all__ = ["postgresql", "users"]
+__all__ = ["postgresql"]
 
-END_TO_END = Path(__file__).parent / "e2e"
-
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
-settings.load_profile("repeatable")
+UNIT = Path(__file__).parent / "unit"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.pop("COLUMNS", None)  # xdist's workers have it
     # Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if config.getoption("tx", None) and not hasattr(config, "workerinput"):
+        return  # xdist's workers run the tests
+    importlib.import_module("tests.support.http.users")
+    from hypothesis import settings
+
+    settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
+    settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_fork_servers() -> Iterator[None]:
+    from tests.support.fork_servers import close_fork_servers
+
+    yield
+    close_fork_servers()
 
 
 @contextmanager
@@ -64,12 +74,12 @@ def held(name: str, operation: int) -> Iterator[None]:
 
 @contextmanager
 def turn(alone: bool) -> Iterator[None]:
-    """Wait until a test may run: beside others, or with none beside it."""
+    """Wait until a test may run, in parallel with others or alone."""
     if "PYTEST_XDIST_TESTRUNUID" not in os.environ:
         yield
         return
     with ExitStack() as room:
-        with held("door", fcntl.LOCK_EX):  # kept by one that waits to be alone: nobody else enters meanwhile
+        with held("door", fcntl.LOCK_EX):  # held by a test that waits to be alone, so that no other starts meanwhile
             room.enter_context(held("room", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield
 
@@ -117,28 +127,29 @@ def counting_paused(plugins: pytest.PytestPluginManager) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that are to be alone come first: later, they would wait for others' long tests to end, and all for them.
+    """Tests marked ``alone`` come first: later, they would wait for other long tests to end, and all tests for them.
 
-    The longest, end to end, come next, dealt out to xdist's workers file by file: each worker is first given a quarter
-    of its share of all tests, in their order, and else one would have all of these, and the others wait for it.
+    Each of xdist's workers is first given an equal share of all, in this order, and later takes over the end of what
+    another has not begun. Unit tests compute, while most others wait: each share has both, in turns, so that the cores
+    are never short of work. Files of the latter stay whole, as their tests share what is started for the first of them.
     """
-    alone: list[pytest.Item] = []
-    long: list[pytest.Item] = []
-    others: list[pytest.Item] = []
+    alone, waiting, computing = (list[pytest.Item]() for _ in range(3))
     for item in items:
         if item.get_closest_marker("alone") is not None:
             alone.append(item)
         else:
-            (long if item.path.is_relative_to(END_TO_END) else others).append(item)
+            (computing if item.path.is_relative_to(UNIT) else waiting).append(item)
+    files = [list(tests) for _, tests in groupby(waiting, key=lambda item: item.path)]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    hands: list[list[pytest.Item]] = [alone, *([] for _ in range(workers - 1))]
-    for number, (_, tests) in enumerate(groupby(long, key=lambda item: item.path), start=1):
-        hands[number % workers].extend(tests)
-    for hand in hands:
-        missing = max(0, len(items) // workers // 4 - len(hand))
-        hand.extend(others[:missing])
-        del others[:missing]
-    items[:] = [*chain.from_iterable(hands), *others]
+    dealt = alone
+    for worker in range(workers):
+        own = files[worker::workers]
+        missing = len(items) * (worker + 1) // workers - len(dealt) - sum(map(len, own))
+        filling, computing = computing[: max(0, missing)], computing[max(0, missing) :]
+        for place, file in enumerate([*own, []]):
+            between = slice(*(len(filling) * part // (len(own) + 1) for part in (place, place + 1)))
+            dealt += [*filling[between], *file]
+    items[:] = [*dealt, *computing]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -150,3 +161,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         if item.get_closest_marker("hypothesis") is not None:
             item.add_marker("no_cover")
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """A test that leaves an event loop that reads no responses fails itself, and not all that follow it."""
+    from tests.support import event_loop
+
+    yield
+    if not event_loop.is_sound():
+        pytest.fail(f"{item.name} leaves an event loop that reads no responses, or sends no requests", pytrace=False)

@@ -35,7 +35,7 @@ class InstantPayments(PaymentClient):
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9")
 
-    def charge(self, order_id: int, amount_cents: int) -> None:
+    def charge(self, order_id: int, amount_cents: int, key: str) -> None:
         """Accept the charge."""
 
 

@@ -1,1 +1,1 @@
-"""Pure functions of recorded data: figures, intervals, the generator's state, leaks, attribution, timelines."""
+"""Pure functions of recorded data: figures, intervals, comparison, attribution, leaks."""

@@ -28,7 +28,7 @@ def reach(seen: int, planned: int, alpha: float) -> float:
 
 
 def chance(errors: float, seen: int, planned: int) -> float:
-    """The p-value, valid at all times together, of no difference where one of so many standard errors is seen."""
+    """The p-value of no difference, valid at all times together, for a difference of ``errors`` standard errors."""
     square = _square(planned)
     spread = seen - 1 + errors**2
     left = seen - 1 + errors**2 * square / (seen + square)

@@ -15,8 +15,8 @@ from harness.analysis.intervals import Bounds
 from harness.analysis.run_sets import ENOUGH_RUNS, FLOOR, RunSet, is_linear
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
+from harness.record.changes import Meaning
 from harness.record.measurement import Interval
-from harness.record.summary import Meaning
 
 
 def against(

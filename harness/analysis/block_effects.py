@@ -50,7 +50,7 @@ class Effect:
     error: float
     degrees: float
     blocks: tuple[int, int] | None = None
-    """If it is looked at while the run goes on: how many blocks it rests on, and how many are planned."""
+    """If it is computed during the run: the number of blocks so far, and the number planned."""
 
     def bounds(self) -> tuple[float, float]:
         """Its 95 % interval."""

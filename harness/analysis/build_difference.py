@@ -35,8 +35,8 @@ def sets_against(
     observed: Sequence[Interval],
     baselines: Sequence[Interval],
     metric: Metric[Any],
-    degrees: float = math.inf,
-    calibrated: float | None = None,
+    degrees: float,
+    calibrated: float | None,
 ) -> Difference:
     """Compare the runs of two builds; each run's own interval has so many ``degrees`` of freedom.
 
@@ -46,7 +46,7 @@ def sets_against(
     if isinstance(metric.statistic, Exact):
         mean = sum(run.value for run in observed) / len(observed)
         baseline = sum(run.value for run in baselines) / len(baselines)
-        return Difference(baseline, Interval(value=mean, low=mean, high=mean), math.inf, 0.0)
+        return Difference(baseline, Interval.exactly(mean), math.inf, 0.0)
     linear = is_linear(metric, (*observed, *baselines))
     seen, base = (RunSet.of(side, is_linear=linear) for side in (observed, baselines))
     known = max(FLOOR, calibrated or 0.0)

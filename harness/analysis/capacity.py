@@ -1,4 +1,4 @@
-"""The capacity that a stress or search phase found: the highest level that the target held, and how sure that is.
+"""The capacity that a stress or search phase found: the highest level held, with its interval.
 
 Each step is a sample of its own. It held or broke *for certain* if its parts agree (the sign test of
 :mod:`harness.plan.search`), or if the 95 % intervals of its figures leave no doubt. The capacity lies above the highest
@@ -20,7 +20,7 @@ import numpy as np
 from harness.analysis.generator import GeneratorState
 from harness.analysis.intervals import interval_of
 from harness.analysis.samples import Sample, samples_of
-from harness.plan.requirement import Comparison, Condition
+from harness.plan.requirement import Comparison, Condition, joined
 from harness.plan.search import clearly_broke
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
@@ -145,10 +145,7 @@ def _certainly(until: Condition | None, part: PhaseRecord, journal: Journal) -> 
     if clear is not None:
         return clear
     _, sample = next(samples_of(part, journal))
-    groups = [[_comparison(comparison, sample) for comparison in group] for group in until.any_of]
-    if any(all(found is True for found in group) for group in groups):
-        return True
-    return False if all(any(found is False for found in group) for group in groups) else None
+    return joined([_comparison(comparison, sample) for comparison in group] for group in until.any_of)
 
 
 def _by_second(part: PhaseRecord) -> list[list[EndpointSecond]]:

@@ -42,8 +42,8 @@ def change_points(values: Sequence[float] | Floats, floor: float) -> list[int]:
     n = len(series)
     if n < FEWEST:
         return []
-    noise = noise_of(series, floor)
-    series = without_outliers(series, noise) / noise
+    noise = _noise_of(series, floor)
+    series = _without_outliers(series, noise) / noise
     sums, squares = (np.concatenate([[0.0], np.cumsum(part)]) for part in (series, series**2))
     penalty = 3 * math.log(n)
     best = np.full(n + 1, math.inf)
@@ -87,14 +87,14 @@ def _strengths(series: Floats, found: Sequence[int], floor: float) -> list[float
     return found_strengths
 
 
-def noise_of(series: Floats, floor: float) -> float:
+def _noise_of(series: Floats, floor: float) -> float:
     """The standard deviation of a run around its level, from how neighbouring runs differ."""
     if len(series) < 3:
         return floor
     return max(floor, float(np.median(np.abs(np.diff(series)))) / (0.6745 * math.sqrt(2)))
 
 
-def without_outliers(series: Floats, noise: float) -> Floats:
+def _without_outliers(series: Floats, noise: float) -> Floats:
     """``series`` with each run that is far from both its neighbours, which agree, replaced by their mean."""
     clean = series.copy()
     before, middle, after = series[:-2], series[1:-1], series[2:]

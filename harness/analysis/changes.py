@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from harness.analysis.baseline_difference import against, meaning_of, relative
 from harness.analysis.comparability import beside_baseline, why_not_comparable
 from harness.analysis.measurement import measure
+from harness.messages import Message
 from harness.metrics.statistics import Exact
+from harness.record.changes import Change
 from harness.record.measurement import PhaseMeasurement
-from harness.record.summary import Change
 from harness.recording.recording import Recording
 
 
@@ -23,10 +24,10 @@ def changes_of(recording: Recording) -> list[Change]:
     return [change for phase in measure(recording).phases for change in _changes(recording, phase)]
 
 
-def not_compared(recording: Recording) -> list[str]:
-    """For each measured phase of which runs of the baseline are left out, why."""
+def left_out(recording: Recording) -> dict[str, Message]:
+    """By measured phase of which runs of the baseline are left out, why."""
     reasons = ((phase.name, why_not_comparable(recording, phase)) for phase in measure(recording).phases)
-    return [f"{phase}: {reason}" for phase, reason in reasons if reason is not None]
+    return {phase: reason for phase, reason in reasons if reason is not None}
 
 
 def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:

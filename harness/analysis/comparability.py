@@ -1,4 +1,4 @@
-"""Which runs of the baseline a phase is compared with: one rule for gates, changes, suspects and flame graphs.
+"""Which runs of the baseline a phase is compared with: one rule for all that compare.
 
 A phase of the same name proves little if it put another load on the target or ran on another kind of machine: then the
 figures differ because something else was asked for.
@@ -6,12 +6,16 @@ figures differ because something else was asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.equal_speed import at_equal_speed
 from harness.messages import Message, message
-from harness.record.measurement import Interval, Measurement, PhaseMeasurement
+from harness.record.measurement import Interval, Measurement, PhaseMeasurement, UndecidedGate
 from harness.recording.recording import Recording
+
+FEWEST_BEFORE = 3
+"""Undecided runs are compared with at least this many earlier runs."""
 
 
 def of_same_load(recording: Recording, phase: PhaseMeasurement) -> list[Measurement]:
@@ -51,19 +55,27 @@ class Beside:
 
 
 def beside_baseline(
-    recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, *, clean: bool = True
+    recording: Recording,
+    phase: PhaseMeasurement,
+    endpoint: str,
+    metric: str,
+    *,
+    clean: bool = True,
+    gate: UndecidedGate | None = None,
 ) -> Beside | None:
     """A figure beside those of the :func:`comparable` runs that have it; None where the phase has none.
 
     A run in which others took the cores for most of the phase has none of a metric that they change, unless it need not
-    be ``clean``. What is compared at equal speed, they do not change.
+    be ``clean``. What is compared at equal speed, they do not change. ``gate`` is the one that asks: runs that left it
+    undecided may be of another build than those before them.
     """
     observed = phase.endpoints[endpoint].figures.get(metric) if endpoint in phase.endpoints else None
     if observed is None:
         return None
     runs = comparable(recording, phase)
-    had = [(run.run_id, part) for run in runs if (part := run.phase(phase.name, phase.variant)) is not None]
-    equal = at_equal_speed([phase], [part for _, part in had], endpoint, metric)
+    had = [(run.run_id, part) for run in runs if (part := run.like(phase)) is not None]
+    doubtful = undecided_row(recording, [run for run, _ in had], gate) if gate else 0
+    equal = at_equal_speed([phase], [part for _, part in had], endpoint, metric, doubtful=doubtful)
     noise = _calibrated(recording, phase, endpoint, metric, at_equal_speed=equal is not None)
     if equal is not None and equal.figures[0] is not None:
         earlier = [(run, figure) for (run, _), figure in zip(had, equal.others, strict=True) if figure is not None]
@@ -79,10 +91,23 @@ def beside_baseline(
     return Beside(observed, earlier, noise)
 
 
+def undecided_row(recording: Recording, runs: Sequence[str], gate: UndecidedGate) -> int:
+    """How many of the baseline's ``runs``, latest first, have left ``gate`` undecided in a row.
+
+    At least :data:`FEWEST_BEFORE` are left to compare with; while there are no clear ones, the first.
+    """
+    assert recording.baseline is not None
+    undecided = [gate in recording.baseline.undecided.get(run_id, ()) for run_id in runs]
+    row = undecided.index(False) if False in undecided else len(undecided)
+    return max(0, min(row, len(undecided) - FEWEST_BEFORE))
+
+
 def _calibrated(
     recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: str, *, at_equal_speed: bool
 ) -> float | None:
     if recording.baseline is None or recording.baseline.calibration is None or _other_machine(recording):
+        return None
+    if phase.fault:  # runs were calibrated without it
         return None
     return recording.baseline.calibration.between(phase.name, endpoint, metric, at_equal_speed=at_equal_speed)
 
@@ -108,6 +133,8 @@ def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message
         return message("baseline-generator-limited", phase=phase.name)
     if any(_contaminated(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-contaminated", phase=phase.name)
+    if phase.fault and not any(earlier.like(phase) for earlier in recording.baseline.runs):
+        return message("baseline-without-fault", fault=phase.fault, phase=phase.name)
     return None
 
 
@@ -122,9 +149,7 @@ def _other_loads(recording: Recording, phase: PhaseMeasurement) -> dict[str, str
     return {
         earlier.run_id: part.goal
         for earlier in recording.baseline.runs
-        if (part := earlier.phase(phase.name, phase.variant)) is not None
-        and part.goal
-        and _load(part.goal) != _load(phase.goal)
+        if (part := earlier.like(phase)) is not None and part.goal and _load(part.goal) != _load(phase.goal)
     }
 
 
@@ -135,15 +160,15 @@ def _load(goal: str) -> str:
 
 def _traced_otherwise(earlier: Measurement, phase: PhaseMeasurement) -> bool:
     """Whether one of the two was traced and the other not: instrumentation alone may take as long as a request does."""
-    part = earlier.phase(phase.name, phase.variant)
+    part = earlier.like(phase)
     return part is not None and part.traced != phase.traced
 
 
 def _limited(earlier: Measurement, phase: PhaseMeasurement) -> bool:
-    part = earlier.phase(phase.name, phase.variant)
+    part = earlier.like(phase)
     return part is not None and bool(part.generator_limited)
 
 
 def _contaminated(earlier: Measurement, phase: PhaseMeasurement) -> bool:
-    part = earlier.phase(phase.name, phase.variant)
+    part = earlier.like(phase)
     return part is not None and part.too_contaminated

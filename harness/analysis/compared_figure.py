@@ -87,7 +87,7 @@ class Figure:
     def judged(
         self, margin: float, shown: str | None, *, decides: bool, is_worse: bool, is_better: bool, count: int
     ) -> ComparedFigure:
-        """What it means for ``margin``. ``is_worse``: that it is stands beside all ``count`` figures."""
+        """What it means for ``margin``. ``is_worse``: it is worse even after correction for all ``count`` figures."""
         outcome = outcome_of(self._worsening, margin, is_worse=is_worse, is_better=is_better)
         settle = self._settling(margin) if outcome == "inconclusive" else None
         return ComparedFigure(
@@ -98,6 +98,7 @@ class Figure:
             baseline=self.baseline,
             observed=self.observed,
             change=self.change,
+            better=self.metric.better,
             interval=None if isinstance(self.metric.statistic, Exact) else self.interval,
             machine_slower=self.slower,
             margin=margin,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from harness.analysis.compared_figure import Figure
@@ -11,7 +12,7 @@ from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.equivalence import stand_together
 from harness.analysis.phase_pairs import PhasePair, Runs, pair_phases
 from harness.messages import Message, message
-from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics import BENCH_METRICS, RUN_METRICS, run_metric
 from harness.metrics.formatting import title
 from harness.metrics.metric import Metric
 from harness.plan.bench import name_of
@@ -32,14 +33,31 @@ def compared(a: Runs, b: Runs, margins: Margins, calibration: Calibration | None
     """
     pairing = pair_phases(a, b)
     is_bench = b[0].is_bench
-    metrics: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
     same_machine = len({run.fingerprint for run in (*a, *b)}) == 1
-    found = [figure for pair in pairing.pairs for figure in _figures(pair, metrics, calibration, same_machine)]
+    declared: Mapping[str, Metric[Any]] = BENCH_METRICS if is_bench else RUN_METRICS
+    found = [figure for pair in pairing.pairs for figure in _figures(pair, declared, calibration, same_machine)]
+    judged = partial(_judged, is_bench=is_bench, margins=margins)
+    figures = judged([figure for figure in found if figure.metric.name in declared])
+    verdict = _verdict(figures)
+    return Comparison(
+        kind="bench" if is_bench else "run",
+        verdict=verdict,
+        reasons=[Notice.of(reason) for reason in _reasons(figures, verdict)],
+        remarks=[Notice.of(remark) for remark in pairing.remarks],
+        a=[run.in_short() for run in a],
+        b=[run.in_short() for run in b],
+        # How much these figures vary from run to run is not known, so they do not affect the verdict.
+        figures=[*figures, *judged([figure for figure in found if figure.metric.name not in declared], decide=False)],
+    )
+
+
+def _judged(found: Sequence[Figure], *, is_bench: bool, margins: Margins, decide: bool = True) -> list[ComparedFigure]:
+    """What each of ``found`` means beside the others; ``decide``: whether any of them decides."""
     chances = [figure.chances for figure in found]
-    decides = [is_bench or figure.endpoint == ALL for figure in found]
+    decides = [decide and (is_bench or figure.endpoint == ALL) for figure in found]
     worse, better = (stand_together([pair[side] for pair in chances], decides) for side in (0, 1))
     names = _shown({figure.endpoint for figure in found}) if is_bench else {ALL: None}
-    figures = [
+    return [
         figure.judged(
             margins.of(figure.metric),
             names.get(figure.endpoint, figure.endpoint),
@@ -50,16 +68,6 @@ def compared(a: Runs, b: Runs, margins: Margins, calibration: Calibration | None
         )
         for figure, does, is_worse, is_better in zip(found, decides, worse, better, strict=True)
     ]
-    verdict = _verdict(figures)
-    return Comparison(
-        kind="bench" if is_bench else "run",
-        verdict=verdict,
-        reasons=[Notice.of(reason) for reason in _reasons(figures, verdict)],
-        remarks=[Notice.of(remark) for remark in pairing.remarks],
-        a=[run.in_short() for run in a],
-        b=[run.in_short() for run in b],
-        figures=figures,
-    )
 
 
 def _shown(tests: set[str]) -> dict[str, str | None]:
@@ -69,16 +77,16 @@ def _shown(tests: set[str]) -> dict[str, str | None]:
 
 
 def _figures(
-    pair: PhasePair, metrics: Mapping[str, Metric[Any]], calibration: Calibration | None, same_machine: bool
+    pair: PhasePair, declared: Mapping[str, Metric[Any]], calibration: Calibration | None, same_machine: bool
 ) -> Iterator[Figure]:
-    """Those figures that both builds have, in the order of B's first run."""
+    """Those figures that both builds have, in the order of B's first run; also those that its gates name."""
+    named = [run_metric(name, better) for name, better in pair.b[0].named.items()]
+    metrics = [*(metric for metric in declared.values() if metric.compared), *named]
     for endpoint in pair.b[0].endpoints:
         a, b = (
             [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
         )
-        for metric in metrics.values():
-            if not metric.compared:
-                continue
+        for metric in metrics:
             equal = at_equal_speed(pair.b, pair.a, endpoint, metric.name) if same_machine else None
             at_equal = equal is not None
             noise = (

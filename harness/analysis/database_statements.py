@@ -23,7 +23,7 @@ class Statement:
         return self.total_ms / self.calls
 
 
-def statements_of(record: PhaseRecord, run: RunRecording) -> dict[str, list[Statement]]:
+def statements_in(record: PhaseRecord, run: RunRecording) -> dict[str, list[Statement]]:
     """The statements that ran in a phase by source, those that took most time first."""
     totals: list[StatementTotals] = run.read(STATEMENTS)
     ends: dict[str, dict[bool, StatementTotals]] = {}

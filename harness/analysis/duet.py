@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from harness.analysis.baseline_difference import meaning_of
 from harness.analysis.block_effects import Effect, effect_of, effect_on_usage
-from harness.analysis.samples import Floats, Sample, sample_of_turns, samples_of, turn_of
+from harness.analysis.contamination import contamination_of
+from harness.analysis.false_discoveries import highest_that_counts
+from harness.analysis.samples import Floats, Sample, kept_in, sample_of_turns, samples_of, turn_of
 from harness.analysis.target_usage import usage_of
 from harness.metrics import REQUEST_METRICS, RUN_METRICS
 from harness.metrics.aggregate import Aggregate
@@ -20,10 +22,11 @@ from harness.metrics.metric import Metric
 from harness.metrics.target import PeakMemory
 from harness.metrics.target_usage import TargetUsage
 from harness.plan.duet import BLOCK, FEWEST_BLOCKS, A, B
-from harness.plan.model import EVERY, AttachedTarget, CommandTarget, Phase, Target
+from harness.plan.model.phase import EVERY, Phase
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget
 from harness.plan.target import SHOP
+from harness.record.changes import Change, Duet
 from harness.record.measurement import ALL, Interval
-from harness.record.summary import Change, Duet
 from harness.recording.run import PhaseRecord, RunRecording
 
 FALSE_SHARE = 0.01
@@ -44,7 +47,7 @@ def duet_of(run: RunRecording) -> Duet:
     )
 
 
-def named(target: Target) -> str:
+def named(target: PlannedTarget) -> str:
     """A target as its user named it."""
     match target:
         case CommandTarget(command=command, revision=revision):
@@ -55,7 +58,10 @@ def named(target: Target) -> str:
 
 
 def duet_changes(run: RunRecording) -> list[Change]:
-    """Of each measured phase every compared figure: of all endpoints together, then of each, the busiest first."""
+    """Of each measured phase every compared figure: of all endpoints together, then of each, the busiest first.
+
+    Blocks that faults disturbed are left out.
+    """
     return _changes(
         (phase, endpoint, metric, paired(run, phase, endpoint, metric))
         for phase in _measured(run)
@@ -70,13 +76,14 @@ def self_changes(run: RunRecording) -> list[Change]:
     found: list[_Row] = []
     for phase in _measured(run):
         record = _record(run, phase, A)
+        kept = _kept(run, record)
         turn = turn_of(record.table, record)
         own = np.array(record.turns).reshape(-1, BLOCK)
         is_second = (2 * (own.cumsum(axis=1) - own) >= own.sum(axis=1, keepdims=True)).ravel()[turn]
         one = is_second ^ (turn // BLOCK % 2 == 1)  # now the first, now the second: a drift cancels out
-        halves = [sample_of_turns(record.table.of(np.flatnonzero(half)), record) for half in (one, ~one)]
+        halves = [sample_of_turns(record.table.of(np.flatnonzero(half)), record).only(kept) for half in (one, ~one)]
         found += [
-            (phase, ALL, metric, _pair(phase, metric, *halves))
+            (phase, ALL, metric, _pair(metric, halves[0], halves[1], _starts(phase, kept)))
             for metric in REQUEST_METRICS.values()
             if metric.compared
         ]
@@ -101,29 +108,37 @@ class Paired:
         return Interval(value=self.b, low=max(0.0, low), high=high)
 
 
-def paired(run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any]) -> Paired | None:
-    """One figure of build B beside A's; None where there is too little to compare."""
+def paired(
+    run: RunRecording, phase: Phase, endpoint: str, metric: Metric[Any], during: str | None = None
+) -> Paired | None:
+    """One figure of build B beside A's; None where there is too little to compare.
+
+    ``during``: in the blocks under that fault, instead of those that none disturbed.
+    """
 
     def compute() -> Paired | None:
-        if metric.needs == "traces":  # too few requests are traced for that
+        if metric.needs in ("traces", "checks", "contract"):  # these figures rest on too few requests for that
             return None
         if metric.needs == "target":
-            return _pair_of_usage(run, phase, metric) if endpoint == ALL else None
-        a, b = (_samples(run, phase, variant).get(endpoint) for variant in (A, B))
-        return _pair(phase, metric, a, b, looked=run.plan.stop_early) if a is not None and b is not None else None
+            return _pair_of_usage(run, phase, metric, during) if endpoint == ALL else None
+        a, b = (_samples(run, phase, variant, during).get(endpoint) for variant in (A, B))
+        if a is None or b is None:
+            return None
+        starts = _starts(phase, _kept(run, _record(run, phase, A), during))
+        return _pair(metric, a, b, starts, phase if run.plan.stop_early else None)
 
-    return run.once(f"pair of {phase.name} {endpoint} {metric.name}", compute)
+    return run.once(f"pair of {phase.name} {endpoint} {metric.name} {during}", compute)
 
 
 _Row = tuple[Phase, str, Metric[Any], Paired | None]
 
 
 def _changes(rows: Iterable[_Row]) -> list[Change]:
-    """The changes, of which those are clear that stand together (:func:`_stand`)."""
+    """The changes; clear ones remain so when all are judged together (:mod:`harness.analysis.false_discoveries`)."""
     known = [(phase, endpoint, metric, pair) for phase, endpoint, metric, pair in rows if pair is not None]
-    clear = _stand(np.array([pair.effect.chance for *_, pair in known]))
+    clear = highest_that_counts([pair.effect.chance for *_, pair in known], FALSE_SHARE)
     changes = []
-    for (phase, endpoint, metric, pair), is_clear in zip(known, clear, strict=True):
+    for phase, endpoint, metric, pair in known:
         change, *bounds = (_relative(metric, value) for value in (pair.effect.value, *pair.effect.bounds()))
         low, high = bounds
         changes.append(
@@ -136,23 +151,10 @@ def _changes(rows: Iterable[_Row]) -> list[Change]:
                 observed=pair.b,
                 change=change,
                 interval=(low, high),
-                meaning=meaning_of((low, high), metric) if is_clear else "no clear change",
+                meaning=meaning_of((low, high), metric) if pair.effect.chance <= clear else "no clear change",
             )
         )
     return changes
-
-
-def _stand(chances: Floats) -> npt.NDArray[np.bool_]:
-    """Which of many comparisons are clear: at most :data:`FALSE_SHARE` of those are expected to be noise.
-
-    The procedure of Benjamini & Hochberg (1995, JRSS B 57(1)).
-    """
-    order = np.argsort(chances)
-    limits = FALSE_SHARE * np.arange(1, len(chances) + 1) / len(chances)
-    last = np.flatnonzero(chances[order] <= limits)
-    clear = np.zeros(len(chances), dtype=np.bool_)
-    clear[order[: last[-1] + 1 if len(last) else 0]] = True
-    return clear
 
 
 def _measured(run: RunRecording) -> list[Phase]:
@@ -164,12 +166,20 @@ def _record(run: RunRecording, phase: Phase, variant: str) -> PhaseRecord:
     return next(record for record in run.phases if (record.plan.name, record.variant) == (phase.name, variant))
 
 
-def _samples(run: RunRecording, phase: Phase, variant: str) -> dict[str, Sample]:
+def _samples(run: RunRecording, phase: Phase, variant: str, during: str | None = None) -> dict[str, Sample]:
     """By endpoint."""
-    return run.once(
-        f"samples of {phase.name} {variant}",
-        lambda: dict(samples_of(_record(run, phase, variant), run.journal)),
-    )
+
+    def compute() -> dict[str, Sample]:
+        record = _record(run, phase, variant)
+        kept = _kept(run, record, during)
+        return {endpoint: sample.only(kept) for endpoint, sample in samples_of(record, run.journal)}
+
+    return run.once(f"samples of {phase.name} {variant} {during}", compute)
+
+
+def _kept(run: RunRecording, record: PhaseRecord, during: str | None = None) -> npt.NDArray[np.bool_]:
+    """Which blocks of a phase count."""
+    return kept_in(record, contamination_of(record, run, during).not_counted)
 
 
 def _busiest(run: RunRecording, phase: Phase) -> list[str]:
@@ -180,14 +190,21 @@ def _busiest(run: RunRecording, phase: Phase) -> list[str]:
     return sorted(names, key=lambda name: (name != ALL, -count[name], name))
 
 
-def _pair(phase: Phase, metric: Metric[Aggregate], a: Sample, b: Sample, *, looked: bool = False) -> Paired | None:
-    effect = effect_of(a, b, metric, _starts(phase, a.n))
-    return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect, a.n, phase if looked else None)
+def _pair(
+    metric: Metric[Aggregate], a: Sample, b: Sample, starts: Floats, looked: Phase | None = None
+) -> Paired | None:
+    if a.n < FEWEST_BLOCKS:
+        return None
+    return _of(metric.value(a.aggregate), metric.value(b.aggregate), effect_of(a, b, metric, starts), a.n, looked)
 
 
-def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage]) -> Paired | None:
-    a, b = (usage_of(_record(run, phase, variant), run) for variant in (A, B))
-    effect = effect_on_usage(a, b, metric, _starts(phase, len(a.cpu_s)))
+def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage], during: str | None) -> Paired | None:
+    records = [_record(run, phase, variant) for variant in (A, B)]
+    left_out = contamination_of(records[0], run, during).not_counted
+    a, b = (usage_of(record, run, left_out) for record in records)
+    if len(a.cpu_s) < FEWEST_BLOCKS:
+        return None
+    effect = effect_on_usage(a, b, metric, _starts(phase, kept_in(records[0], left_out)))
     by_turns = not isinstance(metric.statistic, PeakMemory)
     looked = phase if run.plan.stop_early and by_turns else None
     of_a = metric.value(a)
@@ -197,16 +214,16 @@ def _pair_of_usage(run: RunRecording, phase: Phase, metric: Metric[TargetUsage])
 
 def _of(a: float | None, b: float | None, effect: Effect | None, blocks: int, looked: Phase | None) -> Paired | None:
     """``looked``: the phase, if the run ends as soon as its gates are decided."""
-    if a is None or b is None or effect is None or blocks < FEWEST_BLOCKS:
+    if a is None or b is None or effect is None:
         return None
     if looked is not None:
         effect = replace(effect, blocks=(blocks, len(looked.turns) // BLOCK))
     return Paired(a, b, effect)
 
 
-def _starts(phase: Phase, blocks: int) -> Floats:
-    """With which start of the builds each block was."""
-    return np.array(phase.turns[::BLOCK][:blocks]) // 2
+def _starts(phase: Phase, kept: npt.NDArray[np.bool_]) -> Floats:
+    """With which start of the builds each of the blocks was that are ``kept``."""
+    return np.array(phase.turns[::BLOCK])[: len(kept)][kept] // 2
 
 
 def _relative(metric: Metric[Any], effect: float) -> float:

@@ -25,11 +25,11 @@ from harness.record.measurement import ALL, Interval, MachineSpeed, PhaseMeasure
 _PRIOR = 0.5
 """Standard deviation of slopes between targets."""
 _NOISE = 0.02
-"""By how much runs of one build differ at equal speed, at the least: relative standard deviation."""
+"""The least by which runs of one build differ at equal speed: relative standard deviation."""
 _FEWEST_DEGREES = 3
-"""Of freedom: with fewer runs the slope is 1."""
+"""With fewer degrees of freedom (runs), the slope is 1."""
 _STEEPEST = 1.0
-"""The slope is at most so much more, and half as much less, than 1."""
+"""The slope is at most 1 plus this, and at least 1 minus half of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ def at_equal_speed(
     *,
     enough: int = ENOUGH_RUNS,
     one_build: bool = True,
+    doubtful: int = 0,
 ) -> EqualSpeed | None:
     """The figures at equal speed; None where they are to be compared as they were measured.
 
     At equal speed are compared runs of which all have their speed, or at least ``enough`` on either side.
-    ``one_build``: the runs of a side differ only by noise, so they show how much the target slows down with it.
+    ``one_build``: the runs of a side differ only by noise, so they show how much the target slows down with it. The
+    first ``doubtful`` of the others may be of another build than the rest: they are a side of their own there.
     """
     if endpoint != ALL:
         return None
@@ -67,7 +69,8 @@ def at_equal_speed(
     if any(len(known) < min(len(side), enough) or not known for known, side in zip(logs, sides, strict=True)):
         return None
     here, there = (math.exp(sum(known) / len(known)) for known in logs)
-    excess, error = _excess(sides, metric) if one_build else (0.0, 0.0)
+    builds = sides[:1] if sides[0] == sides[1] else [sides[0], sides[1][:doubtful], sides[1][doubtful:]]
+    excess, error = _excess(builds, metric) if one_build else (0.0, 0.0)
     unsure = Z * error * abs(math.log(here / there)) * math.sqrt(len(logs[0]))  # alike in all figures of this side
 
     def at(speed: MachineSpeed | None, unsure: float = 0.0) -> Interval | None:
@@ -78,13 +81,11 @@ def at_equal_speed(
     return EqualSpeed([at(speed, unsure) for speed in sides[0]], [at(speed) for speed in sides[1]], here / there - 1)
 
 
-def _excess(sides: Sequence[Sequence[MachineSpeed | None]], metric: str) -> tuple[float, float]:
+def _excess(builds: Sequence[Sequence[MachineSpeed | None]], metric: str) -> tuple[float, float]:
     """By how much the slope is above 1, and the standard error of that."""
-    if sides[0] == sides[1]:
-        sides = sides[:1]
     x, y, degrees = [], [], 0
-    for side in sides:
-        known = [speed for speed in side if speed is not None and speed.figures[metric].value > 0]
+    for runs in builds:
+        known = [speed for speed in runs if speed is not None and speed.figures[metric].value > 0]
         if known:
             times, figures = np.log([[speed.time_ms, speed.figures[metric].value] for speed in known]).T
             x.append(times - times.mean())

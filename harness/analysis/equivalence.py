@@ -13,10 +13,9 @@ gives one of four outcomes (the cases of Piaggio et al. 2012, JAMA 308(24), figu
 - *inconclusive*: anything else.
 
 Of a hundred figures of one build, some intervals miss no change by chance. *Better* and *worse* therefore need a
-p-value that stands the procedure of Benjamini & Hochberg (1995, JRSS B 57(1); valid for figures that vary together:
-Benjamini & Yekutieli 2001, Annals of Statistics 29(4)) over the figures that decide, and over all others, at 1.25 %
-each a direction. If nothing has changed, that bounds the chance of *any* false alarm. *Not worse* needs no such
-correction: a verdict needs all figures to be so (Berger 1982, Technometrics 24(4)).
+p-value that counts among those of the figures that decide, or of all others, at 1.25 % each a direction
+(:mod:`harness.analysis.false_discoveries`). If nothing has changed, that bounds the chance of *any* false alarm. *Not
+worse* needs no such correction: a verdict needs all figures to be so (Berger 1982, Technometrics 24(4)).
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from collections.abc import Sequence
 
 from scipy.special import stdtr
 
+from harness.analysis.false_discoveries import highest_that_counts
 from harness.analysis.intervals import Bounds, student
 from harness.record.comparison import Outcome
 
@@ -63,16 +63,11 @@ def stand_together(chances: Sequence[float], decides: Sequence[bool]) -> list[bo
 
     Figures that decide share half of :data:`ALPHA` among themselves, since few figures need less proof than hundreds.
     """
-    stands = [False] * len(chances)
-    families = [[at for at, does in enumerate(decides) if does == which] for which in (True, False)]
-    families = [family for family in families if family]
-    for family in families:
-        ordered = sorted(family, key=chances.__getitem__)
-        step = ALPHA / len(families) / len(family)
-        count = max((rank for rank, at in enumerate(ordered, start=1) if chances[at] <= rank * step), default=0)
-        for at in ordered[:count]:
-            stands[at] = True
-    return stands
+    families: dict[bool, list[float]] = {}
+    for chance, does in zip(chances, decides, strict=True):
+        families.setdefault(does, []).append(chance)
+    highest = {does: highest_that_counts(family, ALPHA / len(families)) for does, family in families.items()}
+    return [chance <= highest[does] for chance, does in zip(chances, decides, strict=True)]
 
 
 def outcome_of(worsening: Bounds, margin: float, *, is_worse: bool, is_better: bool) -> Outcome:

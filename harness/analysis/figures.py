@@ -9,27 +9,22 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.capacity import Step, capacity_of, held_level, steps_held, steps_of
-from harness.analysis.generator import LATE_US, lag_of, lateness_of, seconds_of
+from harness.analysis.lateness import LATE_US, lag_of, lateness_of
 from harness.analysis.scalability import with_scalability
 from harness.metrics import REQUEST_METRICS
 from harness.metrics.aggregate import Aggregate
-from harness.plan.model import Phase, Segment
+from harness.plan.model.fault import PlannedFault
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases import phase_kind
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.figures import EndpointFigures, Lag, Latency
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
 from harness.record.journal_entries import FailureCount
+from harness.record.phase_summary import PhaseSummary, StepFigures
 from harness.record.plain_text import natural
 from harness.record.second_table import BYTES, REQUESTS
-from harness.record.summary import (
-    EndpointFigures,
-    FailureKind,
-    Lag,
-    Latency,
-    PhaseSummary,
-    StepFigures,
-    Totals,
-)
+from harness.record.summary import FailureKind, Totals
 from harness.recording.run import PhaseRecord
 
 _TIMES = {field.alias or name: REQUEST_METRICS[field.alias or name] for name, field in Latency.model_fields.items()}
@@ -42,7 +37,7 @@ def latency_of(times: Histogram) -> Latency:
 
 
 def _figures(entries: Sequence[EndpointSecond], length_s: float) -> dict[str, Any]:
-    """The fields of :class:`harness.record.summary.Figures`."""
+    """The fields of :class:`harness.record.figures.Figures`."""
     whole = Aggregate.of(entries, length_s)
     failed = Histogram.merged([part.failed for part in entries])
     return {
@@ -60,7 +55,7 @@ def _figures(entries: Sequence[EndpointSecond], length_s: float) -> dict[str, An
 def phase_summary(record: PhaseRecord, journal: Journal) -> PhaseSummary:
     """All figures of one phase: of all endpoints together, of each, and of the steps of a stress phase."""
     phase = record.plan
-    during = seconds_of(record, journal)
+    during = record.seconds(journal)
     users = [record.users_in(second) for second in during]
     by_steps = phase_kind(phase.kind).by_steps
     held = steps_held(record) if by_steps else []
@@ -143,6 +138,16 @@ def goal_of(phase: Phase) -> str:
     levels = _levels(phase.segments)
     unit = "arrivals/s" if phase.model == "open" else "user" if levels[-1] == 1 else "users"
     return f"{' → '.join(f'{level:,g}' for level in levels)} {unit}"
+
+
+def goal_under(phase: Phase, fault: PlannedFault) -> str:
+    """The load goal of a phase, and how hard a fault strikes in it: ``50 users, network for 10 s, latency=0.2``."""
+    from harness.faults import FAULTS  # only here: few runs have faults
+
+    lasts = "" if fault.for_s is None else f" for {fault.for_s:g} s"
+    keys = FAULTS[fault.kind].strength if fault.kind in FAULTS else ()
+    strength = [f"{key}={fault.settings[key]}" for key in keys if key in fault.settings]
+    return ", ".join([goal_of(phase), f"{fault.kind}{lasts}", *strength])
 
 
 def _levels(segments: Sequence[Segment]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Whether the load generator was the limit of a phase, and whether it made response times longer than they were.
+"""Whether the load generator limited a phase, or made its response times longer.
 
 **It was the limit** if load that the phase asks for was not put on. Then the phase says little about the target:
 
@@ -16,8 +16,8 @@ larger than what a P95 leaves out, so the wait shows in it.
 
 **It strained** the response times of the open model if it kept up, but a worker was busy or stalled, or one arrival in
 20 was late by more than 1 ms and more than :data:`DISTORTION` of the P95. Lateness can only add to response times, so
-:func:`without_lateness` lowers the lower end of their intervals: an upper limit that the interval clears is cleared all
-the same, and no gate fails for what the generator may have added.
+:func:`~harness.analysis.lateness.without_lateness` lowers the lower end of their intervals: an upper limit that the
+interval clears is cleared all the same, and no gate fails for what the generator may have added.
 
 **How many workers were needed.** Let ``c`` be the CPU time that one iteration costs the workers (what all of them used
 in the phase, over the iterations they began) and ``r`` the iterations a second that the phase asks for: in the open
@@ -35,16 +35,13 @@ from typing import Self
 
 import numpy as np
 
+from harness.analysis.lateness import LATE_US, late_us, lateness_of
 from harness.messages import Message, Option, message
 from harness.metrics.aggregate import Aggregate
-from harness.metrics.statistics import Maximum, Mean, Quantile
 from harness.plan.phases import phase_kind
-from harness.record.endpoint_second import Lateness
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal
-from harness.record.journal_entries import ClockReading, Second, WorkerSecond
-from harness.record.measurement import Interval
-from harness.record.summary import Generator, Lag, WorkerClock
+from harness.record.journal_entries import Second, WorkerSecond
 from harness.recording.run import PhaseRecord, RunRecording
 
 BUSY = 0.9
@@ -55,25 +52,10 @@ HELD = 0.01
 """A request that waits is counted in each second in which it does."""
 COMFORTABLE = 0.6
 """The share of a core up to which a worker has room to spare."""
-LATE_US = 1000
-"""An arrival that is started more than this after its intended start is late."""
 BEHIND = 0.05
 """The share of a phase's length by which arrivals may fall behind their goal, and of arrivals that may do so."""
-_FEWEST_ARRIVALS = 20
 _NOTABLE = 0.05
 """CPU that was taken from a worker is named as a cause from this share on."""
-
-TOLERATED_MS = 50.0
-"""A worker's clock that may be further off than this gets a warning."""
-
-
-def seconds_of(record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> list[Second]:
-    """The seconds of the run that lie in a phase by more than half, without those ``left_out``."""
-    return [
-        second
-        for second in journal.seconds
-        if record.start_s <= second.second + 0.5 < record.end_s and second.second not in left_out
-    ]
 
 
 class GeneratorState:
@@ -82,7 +64,7 @@ class GeneratorState:
     def __init__(self, record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> None:
         """``left_out`` are seconds of the run that do not count."""
         self._record = record
-        self._seconds = seconds_of(record, journal, left_out)
+        self._seconds = record.seconds(journal, left_out)
         self._workers: dict[int, list[WorkerSecond]] = {}
         for second in self._seconds:
             for state in second.workers:
@@ -100,16 +82,16 @@ class GeneratorState:
         if (found := self._rate_limited()) is not None:
             return found
         behind_us = BEHIND * 1e6 * self._record.length_s
-        if _late_us(self._lateness.own) > behind_us:
+        if late_us(self._lateness.own) > behind_us:
             return self._busy() or self._stalled() or self._late("generator-behind", self._lateness.own)
-        return (self._busy() or self._stalled()) if _late_us(self._lateness.delay) > behind_us else None
+        return (self._busy() or self._stalled()) if late_us(self._lateness.delay) > behind_us else None
 
     def strain(self) -> Message | None:
         """Why response times of the open model may be longer than they were; None where they are not."""
         if not self._can_tell or self._lateness is None:
             return None
         found = self._busy() or self._stalled()
-        if found is None and _late_us(self._lateness.own) > max(LATE_US, DISTORTION * 1000 * self._p95_ms):
+        if found is None and late_us(self._lateness.own) > max(LATE_US, DISTORTION * 1000 * self._p95_ms):
             found = self._late("generator-late", self._lateness.own)
         return found
 
@@ -146,7 +128,7 @@ class GeneratorState:
         if not turns:
             return sum(state.wanted > BUSY for state in states)
         own = 1 / len(set(turns))
-        # What it had to wait for a core says nothing here: it waits in the turns of others, too.
+        # Its waits for a core do not count here, because it also waits during the other build's turns.
         return len(states) if float(np.mean([state.cpu for state in states])) > BUSY * own else 0
 
     def _stalled(self) -> Message | None:
@@ -166,7 +148,7 @@ class GeneratorState:
 
     def _late(self, code: str, own: Histogram) -> Message:
         taken = TakenCores.of([state for each in self._workers.values() for state in each])
-        return Message(code, {"late_ms": _late_us(own) / 1000, "taken": taken, "advice": self._advice()})
+        return Message(code, {"late_ms": late_us(own) / 1000, "taken": taken, "advice": self._advice()})
 
     def _advice(self, least: int = 0) -> Message:
         """What helps: more workers only where the work takes more cores than the workers have."""
@@ -186,28 +168,6 @@ class GeneratorState:
             reached = self._record.plan.segments[: max(1, len(self._record.span.segments))]
             rate = max(rate, *(level for segment in reached for level in (segment.start, segment.end)))
         return math.ceil(rate * used_s / begun / COMFORTABLE)
-
-
-def _late_us(delays: Histogram) -> float:
-    """How late one arrival in 20 was at the least, in µs; 0 for fewer than 20, which show no such share."""
-    return delays.quantile_us(0.95) if delays.count >= _FEWEST_ARRIVALS else 0.0
-
-
-def without_lateness(interval: Interval, statistic: object, own: Histogram) -> Interval:
-    """The interval of a response time (ms), widened down to what it may be without the generator's ``own`` lateness.
-
-    For a percentile, that is the lateness that all arrivals but a tenth of the percentile's tail kept to.
-    """
-    match statistic:
-        case Quantile(q):
-            added_us = own.quantile_us(1 - (1 - q) / 10)
-        case Mean():
-            added_us = own.mean_us
-        case Maximum():
-            added_us = own.max_us
-        case _:
-            return interval
-    return interval.model_copy(update={"low": max(0.0, interval.low - added_us / 1000)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,24 +196,11 @@ class TakenCores:
         return f" ({', '.join(shown)})" if shown else ""
 
 
-def lateness_of(record: PhaseRecord, journal: Journal, left_out: Container[int] = ()) -> Lateness | None:
-    """How late the arrivals were that were due in a phase, but for those started in seconds ``left_out``.
-
-    None in the closed model.
-    """
-    if record.plan.model != "open":
-        return None
-    seconds = seconds_of(record, journal) if record.is_part else journal.seconds
-    counted = (second for second in seconds if second.second not in left_out)
-    parts = [part for second in counted for part in second.lateness if part.phase == record.index]
-    return next(iter(Lateness.merged(parts)), None)
-
-
 def waiting_for_users(record: PhaseRecord, run: RunRecording) -> Message | None:
     """A warning where the open model's arrivals waited for users; None where they did not."""
     if record.plan.model != "open":
         return None
-    seconds = seconds_of(record, run.journal)
+    seconds = record.seconds(run.journal)
     most = record.plan.max_users or 0
     own = [number for number, target in enumerate(run.plan.targets) if target.name == record.variant]
 
@@ -265,61 +212,3 @@ def waiting_for_users(record: PhaseRecord, run: RunRecording) -> Message | None:
     if not full:
         return None
     return message("arrivals-waited", phase=record.plan.name, users=most, full=full, seconds=len(seconds))
-
-
-def generator_of(journal: Journal, limited: bool) -> Generator:
-    """How the generator fared over the whole run; ``limited``: whether it was the limit in any phase."""
-    states = [state for second in journal.seconds for state in second.workers]
-    lags = np.array([state.lag_ms for state in states])
-    lag = Lag()
-    if len(lags):
-        lag = Lag(p50=float(np.median(lags)), p99=float(np.quantile(lags, 0.99)), max=float(lags.max()))
-    clocks = worst_clocks(journal)
-    own = Histogram.merged([part.own for second in journal.seconds for part in second.lateness])
-    return Generator(
-        saturated=limited,
-        cpu_max=max((state.cpu for state in states), default=0.0),
-        starved_max=max((state.starved for state in states), default=0.0),
-        throttled_max=max((state.throttled for state in states), default=0.0),
-        stolen_max=max((state.stolen for state in states), default=0.0),
-        lag_ms=lag,
-        dropped=dropped_of(journal),
-        late=sum(state.late for state in states),
-        own_lateness_ms=lag_of(own),
-        workers=max((len(second.workers) for second in journal.seconds), default=0),
-        clock_ms=max((clock.within for clock in clocks), default=None),
-        clocks=clocks,
-    )
-
-
-def dropped_of(journal: Journal) -> int:
-    """The arrivals that still waited for a user when the run ended."""
-    return sum(event.count for event in journal.events if event.kind == "dropped")
-
-
-def lag_of(histogram: Histogram) -> Lag:
-    """Its percentiles in ms; all None where it is empty."""
-    if not histogram.count:
-        return Lag()
-    p50, p99 = (histogram.quantile_us(q) / 1000 for q in (0.5, 0.99))
-    return Lag(p50=p50, p99=p99, max=histogram.max_us / 1000)
-
-
-def worst_clocks(journal: Journal) -> list[WorkerClock]:
-    """For each worker the reading in which its clock may have been furthest from the master's."""
-    worst: dict[int, ClockReading] = {}
-    for clock in journal.clocks:
-        if clock.worker not in worst or clock.within_ms > worst[clock.worker].within_ms:
-            worst[clock.worker] = clock
-    return [
-        WorkerClock(worker=number, host=journal.hosts.get(number, ""), offset=clock.error_ms, bound=clock.bound_ms)
-        for number, clock in sorted(worst.items())
-    ]
-
-
-def clock_warning(clocks: list[WorkerClock]) -> Message | None:
-    """A warning where requests may have been counted in the wrong second; None where they were not."""
-    worst = max(clocks, key=lambda clock: clock.within, default=None)
-    if worst is None or worst.within <= TOLERATED_MS:
-        return None
-    return message("worker-clock-off", worker=worst.worker, host=worst.host, off_ms=worst.within)

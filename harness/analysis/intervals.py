@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import betaincinv, stdtrit
@@ -79,12 +80,12 @@ def _bounds(statistic: object, value: float, sample: Sample) -> Bounds:
 
 
 def requests_to_bound(q: float, seconds: int) -> int:
-    """How many requests in so many seconds it takes, at the least, to bound the ``q`` quantile from above."""
+    """The fewest requests in this many seconds that give the ``q`` quantile an upper bound."""
     return math.ceil(math.log(_TAIL) / math.log(q) * (student(degrees_of(seconds)) / Z) ** 2)
 
 
 def requests_to_show(error_rate: float, seconds: int) -> int:
-    """How many requests in so many seconds without a failure it takes to show less than ``error_rate`` (a share)."""
+    """How many requests in this many seconds, none failed, show a rate below ``error_rate`` (a share)."""
     return math.ceil(Z**2 * (1 - error_rate) / error_rate * (student(degrees_of(seconds)) / Z) ** 2)
 
 
@@ -121,6 +122,7 @@ def _overlapping(running: Floats, length: int) -> float:
     return float(sums @ sums) * n * n / (length * (n - length) * (n - length + 1))
 
 
+@lru_cache(maxsize=1024)
 def student(degrees: float) -> float:
     """Student's t for 95 %, by which a standard error becomes half an interval."""
     return float(stdtrit(degrees, 1 - _TAIL))
@@ -147,14 +149,14 @@ def quantile_bounds(q: float, times: Floats, here: int, within: Callable[[int], 
     ``times[at]``.
     """
     # The share of requests up to a time only grows with it, so each end is found by halving.
-    below = bisect_left(range(here), q, key=lambda at: share_bounds(within(at), timed)[1])
-    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: share_bounds(within(at), timed)[0])
-    low = 0.0 if share_bounds(np.zeros(len(timed)), timed)[1] >= q else float(times[below])
+    below = bisect_left(range(here), q, key=lambda at: _highest(*_independent(within(at), timed)))
+    above = bisect_left(range(len(times)), q, lo=here, key=lambda at: _lowest(*_independent(within(at), timed)))
+    low = 0.0 if _highest(*_independent(np.zeros(len(timed)), timed)) >= q else float(times[below])
     return low, float(times[above]) if above < len(times) else None
 
 
-def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
-    """95 % bounds of a share (Clopper & Pearson 1934): by second ``within`` of the ``timed`` requests count.
+def _independent(within: Floats, timed: Floats) -> tuple[float, float]:
+    """How many independent requests would count, and how many not, if by second ``within`` of the ``timed`` ones do.
 
     Of a benchmark's rounds each is a second of its own, with one request.
     """
@@ -162,10 +164,17 @@ def share_bounds(within: Floats, timed: Floats) -> tuple[float, float]:
     share = float(within.sum()) / count
     variance, degrees = block_variance((within - share * timed) / count)
     effective = _effective(share, count, variance, degrees)
-    inside, outside = share * effective, (1 - share) * effective
-    low = float(betaincinv(inside, outside + 1, _TAIL)) if inside else 0.0
-    high = float(betaincinv(inside + 1, outside, 1 - _TAIL)) if outside else 1.0
-    return low, high
+    return share * effective, (1 - share) * effective
+
+
+def _lowest(inside: float, outside: float) -> float:
+    """The lower 95 % bound of their share (Clopper & Pearson 1934)."""
+    return float(betaincinv(inside, outside + 1, _TAIL)) if inside else 0.0
+
+
+def _highest(inside: float, outside: float) -> float:
+    """The upper one."""
+    return float(betaincinv(inside + 1, outside, 1 - _TAIL)) if outside else 1.0
 
 
 def _mean_error(sample: Sample) -> tuple[float, float]:
@@ -207,6 +216,6 @@ def wilson(share: float, n: float) -> tuple[float, float]:
 
 
 def around(value: float, error: float, degrees: float) -> tuple[float, float]:
-    """95 % bounds of a value with this standard error, which has so many degrees of freedom."""
+    """95 % bounds of a value with this standard error and these degrees of freedom."""
     half = student(degrees) * error
     return max(0.0, value - half), value + half

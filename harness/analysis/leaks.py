@@ -1,4 +1,4 @@
-"""Which of the target's processes grew in memory throughout a steady phase, and which function kept the memory.
+"""Which processes of the target grew in memory in a steady phase, and which function kept the memory.
 
 The slope is the Theil-Sen estimator, so that a step up or a garbage collection does not make one. It is taken process
 by process: a leak in one of several is a small part of what they hold together.
@@ -27,10 +27,11 @@ from harness.record.profiles import Stack, process_of_stack
 from harness.record.resources import process_of
 from harness.recording.run import PhaseRecord, RunRecording
 
-FEWEST_READINGS = 10
-SMALLEST_GROWTH = 4 << 20
-SMALLEST_SHARE = 0.02
-LASTING = 0.5
+_FEWEST_READINGS = 10
+_SMALLEST_GROWTH_BYTES = 4 << 20
+_SMALLEST_SHARE = 0.02
+"""Of what was held as the phase began."""
+_LASTING = 0.5
 """Warm-up slows down: the second half must grow at least at this share of the first half's rate."""
 _MOST_READINGS = 2000
 """Of a longer phase, every second or third reading and so on counts: there is a slope for each *pair*."""
@@ -39,7 +40,7 @@ _THROUGHOUT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class _Growth:
     """How memory grew: bytes a minute with the 95 % interval, and bytes in all."""
 
     slope: float
@@ -146,21 +147,21 @@ def _memory_of(run: RunRecording, record: PhaseRecord) -> tuple[Floats, dict[int
     }
 
 
-def _growth(at_s: Floats, rss: Floats) -> Growth | None:
+def _growth(at_s: Floats, rss: Floats) -> _Growth | None:
     """How memory grew; None where it did not grow throughout."""
     known = np.isfinite(rss)
     at_s, rss = at_s[known], rss[known]
-    if len(at_s) < FEWEST_READINGS:
+    if len(at_s) < _FEWEST_READINGS:
         return None
     half = len(at_s) // 2
     first, _, _ = theil_sen(at_s[:half], rss[:half])
     second, second_low, _ = theil_sen(at_s[half:], rss[half:])
     slope, low, high = growth_of(at_s, rss) or theil_sen(at_s / 60, rss)
     gained = slope / 60 * float(at_s[-1] - at_s[0])
-    lasting = low > 0 and second_low > 0 and second >= LASTING * first
-    if not lasting or gained < max(SMALLEST_GROWTH, SMALLEST_SHARE * rss[0]):
+    lasting = low > 0 and second_low > 0 and second >= _LASTING * first
+    if not lasting or gained < max(_SMALLEST_GROWTH_BYTES, _SMALLEST_SHARE * rss[0]):
         return None
-    return Growth(slope, low, high, gained)
+    return _Growth(slope, low, high, gained)
 
 
 def _left_behind(run: RunRecording, variant: str, pids: Sequence[int]) -> LeftBehind:

@@ -1,4 +1,4 @@
-"""How fast the machine was: how long reference work took beside the target (:mod:`harness.sampling.machine_speed`)."""
+"""How fast the machine was: how long reference work took beside the target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.record.resources import REFERENCE_WORK
 from harness.recording.run import RunRecording
 
 _LONGEST_GAP_S = 5.0
-"""A reading says nothing of a longer time before it."""
+"""A reading covers at most this much time before it."""
 
 
 def reference_ms(run: RunRecording, begin_s: Floats, end_s: Floats) -> Floats:
@@ -26,7 +26,7 @@ def reference_ms(run: RunRecording, begin_s: Floats, end_s: Floats) -> Floats:
         return np.full(len(begin_s), np.nan)
     at_s, took_ms = np.array(found).T
     since_s = np.minimum(np.diff(at_s, prepend=at_s[0] - 1), _LONGEST_GAP_S)
-    # Each reading stands for the time since the one before it; what a moment cuts off counts in proportion.
+    # Each reading covers the time since the previous one; a part of that time counts in proportion.
     edges = np.ravel(np.column_stack([at_s - since_s, at_s]))
     covered = np.ravel(np.column_stack([np.zeros(len(since_s)), since_s])).cumsum()
     weighed = np.ravel(np.column_stack([np.zeros(len(since_s)), since_s * took_ms])).cumsum()

@@ -23,7 +23,6 @@ from harness.metrics.statistics import Exact
 from harness.record.calibration import NoiseFloor
 from harness.record.measurement import BENCHMARKS, Interval, Measurement
 
-FEWEST_RUNS = 3
 _WINDOW = 10
 _POOLED = 4
 

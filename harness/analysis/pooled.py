@@ -9,6 +9,11 @@ The test is repeated each night while the row grows, which the level of each loo
 begins, it ends in a ``fail`` for a change no larger than the limit allows with a probability of at most 2.5 %. That
 holds although only undecided nights are pooled: a row of them is one of the rows of all nights, and for those the level
 is kept. A row of more than eleven nights goes on with the last eleven, each look at the same level.
+
+Nights that failed are in neither set, and a row goes on across them. Each of them has said by itself that it is worse.
+What follows is often the repair, which would fail by their figures; and one failure by chance would be repeated night
+after night. The undecided nights of a worse build are those in which it looked least bad, so their mean is nearer to
+the limit than the build is: that costs some power, and never makes a night fail.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from harness.record.measurement import Interval
 LEVEL = 0.0053
 """Of one look, on one side."""
 MOST_NIGHTS = 11
-"""So many are pooled at most: the ten looks that :data:`LEVEL` is for begin with two nights."""
+"""The most runs that are pooled: :data:`LEVEL` is for ten tests, the first of them with two nights."""
 
 
 def pooled_against(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+from harness.analysis.killed_on_purpose import killed_by_fault
 from harness.messages import Message, message
 from harness.messages.signals import how_it_ended, signal_name
 from harness.metrics.formatting import Amount
@@ -16,7 +17,7 @@ from harness.recording.run import PhaseRecord, RunRecording
 from harness.recording.streams import PROCESSES
 
 _HELPER_S = 2.0
-"""A process that lives shorter is a command that the target runs, whose exit code is its own business."""
+"""A process that ends sooner is a command that the target runs; its exit code is not reported."""
 _REPLACED_S = 10.0
 """How long a parent may take to start another."""
 _WITH_ROOT_S = 0.5
@@ -26,9 +27,9 @@ _ORDERLY = {0, *(-number for number in (signal.SIGTERM, signal.SIGINT, signal.SI
 
 
 def ends_of(run: RunRecording) -> list[ProcessEnd]:
-    """Those that died, in order; workers that ended in order are none of them."""
+    """The processes that died, in order, without workers that ended normally and processes that a fault has killed."""
     events = run.read(PROCESSES)
-    ended = [event for event in events if event.event == "ended"]
+    ended = [event for event in events if event.event == "ended" and not killed_by_fault(run, event)]
     roots = [event for event in ended if event.root]
     found = []
     for event in ended:
@@ -109,7 +110,8 @@ def _memory_before(run: RunRecording, ended: ProcessEvent) -> float | None:
         (
             reading.values["rss_bytes"]
             for reading in reversed(run.readings)
-            if reading.source == source and "rss_bytes" in reading.values and reading.epoch_s <= ended.epoch_s
+            # One that has ended, but was not waited for yet, has none.
+            if reading.source == source and reading.values.get("rss_bytes") and reading.epoch_s <= ended.epoch_s
         ),
         None,
     )

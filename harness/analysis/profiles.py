@@ -8,22 +8,26 @@ part is in none of its samples of the GIL, but in those of all threads.
 Samples near each other resemble each other. By how much is taken from the data: the variance of a function's share
 between spans, as a multiple of what independent samples would have (Pearson's statistic over its degrees of freedom;
 McCullagh & Nelder 1989, Generalized Linear Models, section 4.5).
+
+Spans with a second that a fault disturbed are left out.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.analysis.contamination import contamination_of
 from harness.analysis.functions import functions_of, is_working, parse_frame, working
 from harness.record.histogram import Ints
 from harness.record.measurement import FunctionSamples, PhaseProfile
-from harness.record.profiles import Profile, ProfileKind, Span, Stack, read_folded, read_spans
+from harness.record.profiles import Profile, ProfileKind, Span, SpanStack, Stack, read_folded, read_spans
 from harness.recording.run import PhaseRecord, RunRecording
 
 Floats = npt.NDArray[np.float64]
@@ -43,30 +47,60 @@ def stacks_of(run: RunRecording, path: str) -> list[Stack]:
 
 
 def profiles_of(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> list[Profile]:
-    """The profiles of that kind of a phase, and of its variant in a duet."""
-    return [
-        profile
-        for profile in run.profiles.profiles
-        if (profile.kind, profile.phase, profile.variant) == (kind, record.index, record.variant)
-    ]
+    """The profiles of that kind of a phase, and of its variant in a duet, with the spans that no fault disturbed."""
+    disturbed = contamination_of(record, run).not_counted
+    found = []
+    for profile in run.profiles.profiles:
+        if (profile.kind, profile.phase, profile.variant) == (kind, record.index, record.variant):
+            spans = [span for span in profile.spans if disturbed.isdisjoint(_seconds(record, span))]
+            if len(spans) == len(profile.spans):
+                found.append(profile)
+            elif spans:
+                found.append(replace(profile, spans=spans))
+    return found
+
+
+def _seconds(record: PhaseRecord, span: Span) -> range:
+    start_s = record.start_s + span.offset_s
+    return range(math.floor(start_s), math.ceil(start_s + span.duration_s))
+
+
+def stacks_by_span(run: RunRecording, profile: Profile) -> list[SpanStack]:
+    """The stacks of the spans of ``profile``, one of :func:`profiles_of`; none where they are not recorded.
+
+    Raises :class:`HarnessError` where they are damaged.
+    """
+    file = run.folder.path / profile.spans_path if profile.spans_path else None
+    if file is None or not file.is_file():
+        return []
+    recorded = next(each for each in run.profiles.profiles if each.spans_path == profile.spans_path)
+    kept = {span.offset_s: number for number, span in enumerate(profile.spans)}
+    numbers = [kept.get(span.offset_s) for span in recorded.spans]
+    stacks = ((numbers[stack.span], stack) for stack in read_spans(file, recorded))
+    return [stack._replace(span=number) for number, stack in stacks if number is not None]
 
 
 def busy_stacks(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> list[Stack]:
-    """All CPU stacks of a phase of threads at work; none where it was not sampled."""
-    return [stack for profile in profiles_of(run, record, kind) for stack in working(stacks_of(run, profile.path))]
+    """All CPU stacks of busy threads in a phase; none if it was not sampled."""
+    found: list[Stack] = []
+    for profile in profiles_of(run, record, kind):
+        whole = profile in run.profiles.profiles
+        found += stacks_of(run, profile.path) if whole else [each.stack for each in stacks_by_span(run, profile)]
+    return working(found)
 
 
 def phase_profile(run: RunRecording, record: PhaseRecord, kind: ProfileKind) -> PhaseProfile | None:
-    """The CPU profile of a phase by function, of threads at work; None where it was not sampled."""
+    """The CPU profile of a phase by function, of busy threads; None if it was not sampled."""
     found = profiles_of(run, record, kind)
     stacks = busy_stacks(run, record, kind)
     if not stacks or record.length_s <= 0:
         return None
     profile = found[0]
+    parts: Sequence[Profile | Span] = [profile] if profile in run.profiles.profiles else profile.spans
     plain = PhaseProfile(
         samples=sum(stack.weight for stack in stacks),
         rate_hz=profile.rate_hz or _DEFAULT_HZ,
-        requests=requests_during(record, profile),
+        requests=sum(requests_during(record, part) for part in parts),
         functions=functions_of(stacks),
     )
     samples = _by_span(run, profile)
@@ -84,8 +118,7 @@ class _Sampled:
 def _by_span(run: RunRecording, profile: Profile) -> dict[int, _Sampled]:
     """The samples of each process by span."""
     found: defaultdict[int, _Sampled] = defaultdict(_Sampled)
-    file = run.folder.path / profile.spans_path if profile.spans_path else None
-    for span, pid, stack in read_spans(file, profile) if file and file.is_file() else []:
+    for span, pid, stack in stacks_by_span(run, profile):
         if not is_working(stack):
             continue
         process = found[pid]

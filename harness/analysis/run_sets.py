@@ -1,4 +1,4 @@
-"""Runs of one build on the scale on which builds are compared, and the noise of the difference between two such sets.
+"""Runs of one build on the scale of comparisons, and the noise of the difference of two such sets.
 
 Figures are compared as ratios, in logarithms: twice as slow is as far as half as fast. Shares such as the error rate
 may be 0, and growth may be negative: both are compared by difference. Two estimates of the noise are at hand:
@@ -85,11 +85,11 @@ class RunSet:
         return len(self.values) * float(self.share @ np.square(self.values - self.mean))
 
     def parts(self, distances: Floats) -> list[float]:
-        """How far each run may put the mean off, if its value may be off by so much; those that count only."""
+        """How much each run may put the mean off, given how much the run may be off; only runs with weight."""
         return [float(each * part) for each, part in zip(distances, self.share, strict=True) if part]
 
     def interval(self, down: float, up: float, *, is_signed: bool) -> Interval:
-        """The figure with an interval that reaches so far on the scale of the values."""
+        """The figure with an interval from ``down`` below to ``up`` above the mean, on the scale of the values."""
         low, high = self.mean - down, self.mean + up
         if not self.is_linear:
             low, high = math.exp(low), math.exp(high)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +24,7 @@ _BY_SECOND = ("lengths_s", "planned", "requests", "started", "failures", "timed"
 _SHORTEST_S = 1e-9
 _ROUNDING_S = 1e-3
 _PARTS = 64
-"""The entries are counted in so many parts beforehand, so that a look at one bucket counts one part only."""
+"""Entries are counted beforehand in this many parts, so that to read one bucket only one part is counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +32,10 @@ class Sample:
     """``n`` seconds of requests.
 
     Arrays of shape ``(n,)``: ``lengths_s`` (how much of the second lies in the phase), ``planned`` (the same, weighted
-    with the load goal, so that a ramp's rise does not count as noise), ``requests``, ``started`` (those
-    that count for the throughput), ``failures``, ``timed`` (requests
-    with a response time) and ``sum_us`` (of their response times). The response times themselves are flat: entry ``i``
-    means that ``counts[i]`` requests of second ``seconds[i]`` (0…n-1) lie in ``buckets[i]``.
+    with the load goal, so that a ramp's rise does not count as noise), ``requests``, ``started`` (those that count for
+    the throughput), ``failures``, ``timed`` (requests with a response time) and ``sum_us`` (of their response times).
+    The response times themselves are flat: entry ``i`` means that ``counts[i]`` requests of second ``seconds[i]``
+    (0…n-1) lie in ``buckets[i]``.
 
     A request belongs to the second in which it ended; those that ended after their phase count in its last second.
     """
@@ -95,8 +96,8 @@ class Sample:
         """How many requests of each second took no longer than the times in ``bucket``; shape ``(n,)``."""
         buckets, seconds, counts = self._by_bucket
         begins, before = self._parts
-        end = int(np.searchsorted(buckets, bucket, side="right"))
-        part = int(np.searchsorted(begins, end, side="right")) - 1
+        end = int(buckets.searchsorted(bucket, side="right"))
+        part = int(begins.searchsorted(end, side="right")) - 1
         rest = slice(begins[part], end)
         return np.asarray(before[part] + np.bincount(seconds[rest], weights=counts[rest], minlength=self.n))
 
@@ -108,9 +109,19 @@ class Sample:
 
 
 def seconds_in(record: PhaseRecord) -> range:
-    """The seconds of the run that a phase's samples consist of."""
-    first = round(record.start_s)
-    return range(first, first + max(1, round(record.load_s)))
+    """The seconds of the run that a phase's samples consist of; of a duet, those that both builds share."""
+    first, load_s = round(record.start_s), record.length_s if record.turns else record.load_s
+    return range(first, first + max(1, round(load_s)))
+
+
+def kept_in(record: PhaseRecord, left_out: Collection[int]) -> npt.NDArray[np.bool_]:
+    """Which parts of its samples a phase keeps without the seconds ``left_out``: seconds, or whole blocks of a duet."""
+    if not record.turns:
+        return np.array([second not in left_out for second in seconds_in(record)], dtype=np.bool_)
+    ends_s = record.start_s + _blocks(record).sum(axis=1).cumsum()
+    begins_s = [record.start_s, *ends_s[:-1]]
+    touched = (range(math.floor(begin), math.ceil(end)) for begin, end in zip(begins_s, ends_s, strict=True))
+    return np.array([not any(second in left_out for second in seconds) for seconds in touched], dtype=np.bool_)
 
 
 def samples_of(record: PhaseRecord, journal: Journal) -> Iterator[tuple[str, Sample]]:
@@ -145,14 +156,17 @@ def _sample(table: SecondTable, record: PhaseRecord) -> Sample:
 
 def sample_of_turns(table: SecondTable, record: PhaseRecord) -> Sample:
     """The same of one build of a duet, by blocks of turns instead of seconds."""
-    all_s = np.array([segment.duration_s for segment in record.plan.segments]).reshape(-1, BLOCK)
-    own_s = (all_s * np.array(record.turns).reshape(-1, BLOCK)).sum(axis=1)
-    # A block that was cut short had not given both builds their turns.
-    whole = max(1, int(np.searchsorted(all_s.sum(axis=1).cumsum(), record.length_s + _ROUNDING_S, side="right")))
+    turns_s = _blocks(record)
+    own_s = (turns_s * np.array(record.turns).reshape(-1, BLOCK)[: len(turns_s)]).sum(axis=1)
     at = turn_of(table, record) // BLOCK
-    rows = np.flatnonzero((table.segment != AFTER) & (at < whole))
-    table, at, blocks = table.of(rows), at[rows].astype(np.int32), own_s[:whole]
-    return _sample_by(table, at, blocks, blocks)
+    rows = np.flatnonzero((table.segment != AFTER) & (at < len(own_s)))
+    return _sample_by(table.of(rows), at[rows].astype(np.int32), own_s, own_s)
+
+
+def _blocks(record: PhaseRecord) -> Floats:
+    """How long the turns of each block of a duet were. In a block that was cut short, a build may lack its turns."""
+    turns_s = np.array([segment.duration_s for segment in record.plan.segments]).reshape(-1, BLOCK)
+    return turns_s[: max(1, int(np.searchsorted(turns_s.sum(axis=1).cumsum(), record.length_s + _ROUNDING_S, "right")))]
 
 
 def turn_of(table: SecondTable, record: PhaseRecord) -> Ints:

@@ -1,4 +1,4 @@
-"""The Universal Scalability Law, fitted to the steps of a stress or search phase: why throughput stops growing.
+"""Fits the Universal Scalability Law to the steps of a stress or search phase.
 
     X(N) = λN / (1 + σ(N − 1) + κN(N − 1))
 
@@ -25,7 +25,7 @@ from harness.analysis.intervals import student
 from harness.analysis.samples import Floats
 from harness.messages import Message, message
 from harness.record.notice import Notice
-from harness.record.summary import PhaseSummary, Scalability, StepFigures
+from harness.record.phase_summary import PhaseSummary, Scalability, StepFigures
 
 FEWEST = 5
 NARROWEST = 3.0
@@ -35,7 +35,7 @@ _NOTHING = 1e-9
 
 
 def with_scalability(phase: PhaseSummary) -> PhaseSummary:
-    """``phase`` with what the law says of its steps, or why it says nothing."""
+    """``phase`` with the law fitted to its steps, or the reason why it was not fitted."""
     if not phase.steps:
         return phase
     found = scalability_of(phase)
@@ -91,7 +91,7 @@ def _fitted(n: Floats, throughput: Floats) -> Scalability | Message:
         for value, half in zip(found, halves, strict=True)
     )
     best = math.sqrt((1 - contention[0]) / coherency[0]) if coherency[0] > 0 else math.inf
-    # Beyond what was measured, the law is a guess: a peak there is none that was seen.
+    # Beyond what was measured, the law is a guess, so a peak there is not reported.
     seen = best <= n.max()
     return Scalability(
         rate=rate[0],

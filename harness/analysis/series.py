@@ -15,13 +15,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.analysis.contamination import contamination_of
 from harness.analysis.intervals import FEWEST, block_variance, student
 from harness.analysis.samples import Floats
 from harness.metrics.series import SeriesFigure
 from harness.plan.duet import B
 from harness.plan.metrics_tables import OWN_SOURCES, kind_of, ratio_of, split_name
-from harness.plan.model import MetricsSource
+from harness.plan.model.sampling import MetricsSource
 from harness.record.measurement import ONLY, Interval
 from harness.record.metric_readings import MetricReading
 from harness.recording.run import PhaseRecord, RunRecording
@@ -160,20 +159,18 @@ def run_series(run: RunRecording) -> PhaseSeries:
     return run.once("series", compute)
 
 
-def phase_series(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> PhaseSeries:
-    """What was recorded in a phase; ``clean`` leaves contaminated seconds out."""
+def phase_series(record: PhaseRecord, run: RunRecording, left_out: frozenset[int] = frozenset()) -> PhaseSeries:
+    """What was recorded in a phase, without the seconds ``left_out`` of the run."""
 
     def compute() -> PhaseSeries:
         begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.start_s + record.load_s))
         recorded: list[MetricReading] = run.read(METRICS)
         own = (MetricReading(one.epoch_s, one.source, one.values) for one in run.readings if one.source in OWN_SOURCES)
         readings = [one for one in (*recorded, *own) if begin_s <= one.epoch_s < end_s]
-        left_out = contamination_of(record, run).numbers if clean else []
-        return PhaseSeries(
-            readings, run.plan.sampling.metrics, run.journal.epoch_s, np.array(left_out, dtype=np.float64)
-        )
+        seconds = np.array(sorted(left_out), dtype=np.float64)
+        return PhaseSeries(readings, run.plan.sampling.metrics, run.journal.epoch_s, seconds)
 
-    return run.once(f"series of {record.index} {record.variant}{' clean' if clean else ''}", compute)
+    return run.once(f"series of {record.index} {record.variant} without {sorted(left_out)}", compute)
 
 
 def interval_of(figure: SeriesFigure, found: PhaseSeries) -> Interval | None:
@@ -189,18 +186,19 @@ def interval_of(figure: SeriesFigure, found: PhaseSeries) -> Interval | None:
     above, below = interval_of(SeriesFigure(figure.series, figure.statistic), found), interval_of(figure.per, found)
     if above is None or below is None or not below.value:
         return None
-    value = above.value / below.value
-    return Interval(value=value, low=value, high=value)
+    return Interval.exactly(above.value / below.value)
 
 
-def figures_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> dict[str, Interval | None]:
+def figures_of(
+    record: PhaseRecord, run: RunRecording, left_out: frozenset[int] = frozenset()
+) -> dict[str, Interval | None]:
     """What comparisons and gates may need of a phase: of each series its usual figures, and what the plan's gates name.
 
     In a duet, what surrounds build B is read, which is the one that gates judge.
     """
     if record.variant not in (ONLY, B):
         return {}
-    found = phase_series(record, run, clean=clean)
+    found = phase_series(record, run, left_out)
     figures = [
         SeriesFigure(f"{source}.{name}", statistic)
         for source, name in found.names()
@@ -216,7 +214,7 @@ _USUAL: Mapping[type, Sequence[str]] = {Gauge: ("mean", "max", "min"), Counter: 
 def _interval(statistic: str, series: Series) -> Interval | None:
     match series, statistic:
         case Counter(), "rate":
-            return _exactly(series.rate)
+            return Interval.exactly(series.rate)
         case Gauge(), "mean":
             return _mean(series.values)
         case Quotient(), "mean":
@@ -224,12 +222,8 @@ def _interval(statistic: str, series: Series) -> Interval | None:
         case Gauge() | Quotient(), "max" | "min" | "last":
             values = series.values
             picked = {"max": np.argmax, "min": np.argmin}.get(statistic)
-            return _exactly(float(values[-1 if picked is None else picked(values)])) if len(values) else None
+            return Interval.exactly(float(values[-1 if picked is None else picked(values)])) if len(values) else None
     return None
-
-
-def _exactly(value: float) -> Interval:
-    return Interval(value=value, low=value, high=value)
 
 
 def _mean(values: Floats) -> Interval:

@@ -1,4 +1,4 @@
-"""What would settle a compared figure of which too little is known: longer phases, more runs, or more requests."""
+"""What would settle an uncertain comparison: longer phases, more runs or more requests."""
 
 from __future__ import annotations
 

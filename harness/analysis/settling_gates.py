@@ -1,4 +1,4 @@
-"""What would settle a gate that is inconclusive, if the figures stayed as they are: more time, or more baseline runs.
+"""What would settle an inconclusive gate: more time, or more baseline runs.
 
 Each is found by asking the gate's own rule again, so every source of noise that the rule knows takes part. An interval
 shrinks with the root of the time that it rests on; the noise between runs does not, which is why no length of one run
@@ -30,7 +30,7 @@ class Settling:
     times_longer: float | None
     """How many times as long the phase would have to be."""
     baseline_runs: int | None
-    """How many runs the baseline would have to have, this run being as long as it is."""
+    """How many runs the baseline would need, for a run of this length."""
 
 
 def settling(observed: Interval, baselines: Sequence[Interval], decides: Decides) -> Settling:

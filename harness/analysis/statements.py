@@ -1,4 +1,4 @@
-"""What the requests of each endpoint do inside the target: statements, their repetitions, and where the time goes."""
+"""What requests of each endpoint do inside the target: statements, repetitions, time by kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.record.endpoint_statements import EndpointStatements, RepeatedState
 from harness.recording.run import PhaseRecord, RunRecording
 
 MANY = 3
-"""A statement that a request runs at least so many times is repeated: a loop may be behind it."""
+"""A statement counts as repeated if a request runs it at least this many times: a loop may be the reason."""
 _TOP = 5
 _SLOWEST = 3
 
@@ -22,13 +22,13 @@ def statements_of(run: RunRecording, record: PhaseRecord) -> list[EndpointStatem
     return sorted(found, key=lambda entry: (-entry.requests * sum(entry.time_by_kind_ms.values()), entry.endpoint))
 
 
-def slowest(traces: Sequence[Trace], count: int = _SLOWEST) -> list[Trace]:
+def slowest(traces: Sequence[Trace]) -> list[Trace]:
     """Those with the longest response times, the longest first."""
-    return sorted(traces, key=lambda trace: (-trace.request.response_us, trace.request.trace))[:count]
+    return sorted(traces, key=lambda trace: (-trace.request.response_us, trace.request.trace))[:_SLOWEST]
 
 
 def in_words(entry: EndpointStatements) -> str | None:
-    """What stands out in its statements: ``GET /cart: 41 statements, one of them 38 times``; None if nothing does."""
+    """Its repeated statements in words: ``GET /cart: 41 statements, one of them 38 times``; None if there are none."""
     if not entry.repeated or entry.statements_per_request is None:
         return None
     times = entry.repeated[0].times

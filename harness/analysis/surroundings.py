@@ -1,4 +1,4 @@
-"""What the target's surroundings show in a phase: full pools, waits for locks, caches that miss, a server at its limit.
+"""Problems in the target's surroundings: full pools, lock waits, cache misses, servers at the limit.
 
 A finding needs no baseline where a limit is known (a pool's size, ``max_connections``); a cache's hit ratio is compared
 with the baseline's.

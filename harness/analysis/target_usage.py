@@ -11,15 +11,14 @@ The growth of memory is the Theil-Sen slope with Sen's interval (1968, JASA 63),
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from harness.analysis.contamination import contaminated_intervals
 from harness.analysis.intervals import FEWEST, Bounds, around, block_variance
 from harness.analysis.machine_speed import reference_ms
-from harness.analysis.samples import samples_of
+from harness.analysis.samples import kept_in, samples_of
 from harness.metrics.metric import Metric
 from harness.metrics.target import CpuPerRequest, MemoryGrowth, PeakMemory
 from harness.metrics.target_usage import TargetUsage
@@ -35,16 +34,15 @@ _IDLE = 0.01
 """What a build of a duet uses while the other has its turn, as a share of what it uses in its own."""
 
 
-def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> TargetUsage:
+def usage_of(record: PhaseRecord, run: RunRecording, left_out: Collection[int] = ()) -> TargetUsage:
     """What was recorded between the phase's first and last whole second, where readings and requests cover each other.
 
     A reading lies within a second, whose requests count in proportion: load that begins or ends in the middle of one
-    would distort it. ``clean`` leaves contaminated times out. In a duet it is by block of turns instead, and others
-    disturb both builds alike.
+    would distort it. Readings over times that lie in the seconds ``left_out`` for the most part are, too. In a duet it
+    is by block of turns instead, without those that touch ``left_out``.
     """
     if record.turns:
-        return _usage_by_blocks(record, run)
-    left_out = {interval.end_s for interval in contaminated_intervals(run)} if clean else set()
+        return _usage_by_blocks(record, run, left_out)
     first_s, last_s = math.ceil(record.start_s), math.floor(record.start_s + record.load_s)
     ended = _ended(run.journal)
     edges = np.arange(len(ended))
@@ -56,28 +54,37 @@ def usage_of(record: PhaseRecord, run: RunRecording, *, clean: bool = False) -> 
     cpu_s, requests, spans = [], [], []
     for (begin_s, _), (end_s, percent) in pairwise(readings):
         whole = first_s <= begin_s and end_s <= last_s and 0 < end_s - begin_s <= _LONGEST_GAP_S
-        if whole and end_s not in left_out:
+        if whole and _shared_s(begin_s, end_s, left_out) <= (end_s - begin_s) / 2:
             cpu_s.append(percent / 100 * (end_s - begin_s))
             requests.append(float(np.diff(np.interp([begin_s, end_s], edges, ended))[0]))
             spans.append((begin_s, end_s))
-    at_s, rss_bytes = _memory(record, run)
+    at_s, rss_bytes = _memory(record, run, left_out=left_out)
     speed = reference_ms(run, *np.array(spans, dtype=np.float64).reshape(-1, 2).T)
     return TargetUsage(np.array(cpu_s), np.array(requests), at_s, rss_bytes, speed)
 
 
-def _memory(record: PhaseRecord, run: RunRecording, source: str = "target") -> tuple[Floats, Floats]:
+def _shared_s(begin_s: float, end_s: float, seconds: Collection[int]) -> float:
+    """How much of a time lies in some seconds of the run."""
+    touched = range(math.floor(begin_s), math.ceil(end_s))
+    return sum(min(end_s, second + 1) - max(begin_s, second) for second in touched if second in seconds)
+
+
+def _memory(
+    record: PhaseRecord, run: RunRecording, source: str = "target", left_out: Collection[int] = ()
+) -> tuple[Floats, Floats]:
     length_s = record.length_s if record.turns else record.load_s
     begin_s, end_s = (run.journal.epoch_s + at_s for at_s in (record.start_s, record.start_s + length_s))
     seen = [
         (reading.epoch_s, reading.values["rss_bytes"])
         for reading in run.readings
         if reading.source == source and "rss_bytes" in reading.values and begin_s <= reading.epoch_s < end_s
+        if int(reading.epoch_s - run.journal.epoch_s) not in left_out
     ]
     at_s, rss_bytes = np.array(seen, dtype=np.float64).reshape(-1, 2).T
     return at_s, rss_bytes
 
 
-def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
+def _usage_by_blocks(record: PhaseRecord, run: RunRecording, left_out: Collection[int]) -> TargetUsage:
     """What one build of a duet used in each block of turns; empty where its processes are not known."""
     source = f"build {record.variant}"
     readings = [reading for reading in run.readings if reading.source == source]
@@ -91,8 +98,9 @@ def _usage_by_blocks(record: PhaseRecord, run: RunRecording) -> TargetUsage:
         np.array([segment.duration_s for segment in record.plan.segments]),
         record.turns,
     )
-    speed = _speed_by_blocks(record, run)[: len(requests)]
-    return TargetUsage(used_s[: len(requests)], requests, *_memory(record, run, source), speed)
+    kept, n = kept_in(record, left_out), len(requests)
+    speed = _speed_by_blocks(record, run)[:n][kept]
+    return TargetUsage(used_s[:n][kept], requests[kept], *_memory(record, run, source, left_out), speed)
 
 
 def _speed_by_blocks(record: PhaseRecord, run: RunRecording) -> Floats:

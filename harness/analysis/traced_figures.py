@@ -21,9 +21,16 @@ from harness.record.measurement import ALL, Figures, Interval
 from harness.recording.run import PhaseRecord, RunRecording
 
 
-def traced_figures(run: RunRecording, record: PhaseRecord) -> dict[str, Figures]:
-    """The figures of each endpoint, and of all together; empty without traces."""
-    traces = phase_traces(run, record)
+def traced_figures(run: RunRecording, record: PhaseRecord, left_out: Container[int]) -> dict[str, Figures]:
+    """The figures of each endpoint, and of all together, without requests that ended in the seconds ``left_out``.
+
+    Empty without traces.
+    """
+    found = {
+        endpoint: [trace for trace in of_endpoint if int(trace.request.ended_s) not in left_out]
+        for endpoint, of_endpoint in phase_traces(run, record).items()
+    }
+    traces = {endpoint: kept for endpoint, kept in found.items() if kept}
     if not traces:
         return {}
     parts = {ALL: [trace for of_endpoint in traces.values() for trace in of_endpoint], **traces}

@@ -1,4 +1,4 @@
-"""Joins traced requests with the spans that the target recorded for them: what each request spent its time on."""
+"""Joins traced requests with the spans that the target recorded for them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def traces_of(run: RunRecording) -> dict[tuple[int, int], list[Trace]]:
 
 
 def records(run: RunRecording) -> set[str]:
-    """Of which kinds the target recorded spans, in any traced request: of others it may be silent, or have none."""
+    """Which kinds of spans the target recorded in any traced request. Other kinds may exist but not be recorded."""
     return run.once(
         "recorded kinds",
         lambda: {span.kind for found in traces_of(run).values() for trace in found for span in trace.waits},
@@ -141,6 +141,9 @@ def trace_notes(run: RunRecording) -> list[Message]:
     if not run.journal.traced:
         notes.append(message("requests-not-traced"))
     elif not traces_of(run):
+        notices = run.environment.notices if run.environment else []
+        if any(notice.code == "target-not-instrumented" for notice in notices):  # that says why
+            return notes
         notes.append(message("spans-missing", requests=len(run.journal.traced)))
     elif not records(run):
         notes.append(message("spans-without-work"))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from harness.analysis.functions import Frame, parse_frame
 
-_ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/)")
-"""What is around any code, whether it serves requests or not."""
+_ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/|(.*/)?[^/.]+$)")
+"""What is around any code, whether it serves requests or not. A file without an ending is a script (``uvicorn``)."""
 _LOCKS = re.compile(
     r"^(threading|queue|sqlalchemy/util/queue|multiprocessing/synchronize|httpcore/_synchronization)\.py$"
 )
@@ -65,16 +65,22 @@ class Wait:
 
 
 def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
-    """What a thread with this stack waits for if it sleeps; None if it serves no request, or that is not known."""
+    """What a thread with this stack waits for if it sleeps; None if it serves no request, or if that is not known."""
     *_, last = frames
     hinted = _HINT.fullmatch(last)
     stack = [parse_frame(text) for text in (frames[:-1] if hinted else frames)]
-    at = next((at for at in reversed(range(len(stack))) if stack[at].file in own), None)
-    if at is None or not any(_dispatches(frame, own) for frame in stack[:at]):
+    at = serving(stack, own)
+    if at is None:
         return None
     inner = stack[at + 1 :]
     kind, what = _kind(inner, hinted[1] if hinted else "")
     return Wait(kind, what, stack[at]) if kind else None
+
+
+def serving(stack: Sequence[Frame], own: Collection[str]) -> int | None:
+    """Where the innermost function of the own code is, if a library or server called it; else None."""
+    at = next((at for at in reversed(range(len(stack))) if stack[at].file in own), None)
+    return at if at is not None and any(_dispatches(frame, own) for frame in stack[:at]) else None
 
 
 def _dispatches(frame: Frame, own: Collection[str]) -> bool:
@@ -102,5 +108,5 @@ def _kind(inner: Sequence[Frame], hint: str) -> tuple[str, str]:
 
 
 def _short(file: str) -> str:
-    """A path below the standard library's folder, wherever that is."""
+    """A path relative to the standard library's folder."""
     return re.sub(r"^.*lib/python3[.\d]*t?/(?!site-packages|dist-packages)", "", file)

@@ -13,29 +13,63 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.analysis.blocked import blocked_by
 from harness.analysis.intervals import around
-from harness.analysis.profiles import profiles_of, requests_during
+from harness.analysis.profiles import profiles_of, requests_during, stacks_by_span
 from harness.analysis.wait_kinds import Wait, wait_of
 from harness.record.measurement import Interval, WaitTime
-from harness.record.profiles import Profile, ProfileKind, read_spans
+from harness.record.profiles import Profile, ProfileKind
 from harness.recording.run import PhaseRecord, RunRecording
 
 SHORTEST_MS = 0.01
 MOST = 20
 _DISPERSION = 10.0
-"""How much more than independent samples they are taken to vary, as dozens of threads wait at once."""
+"""How much more they vary than independent samples are assumed to, because dozens of threads wait at once."""
 _PRIOR_SPANS = 4
 """So many spans that assumption is worth: a phase has few (see :mod:`harness.analysis.growth`)."""
 
 Floats = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class SampledWaits:
+    """What a phase's samples show of waits: for how long threads waited in each place, by span."""
+
+    profile: Profile
+    requests: Floats
+    """Meanwhile, by span."""
+    waiting_s: list[tuple[Wait, Floats]]
+
+
 def waits_of(run: RunRecording, record: PhaseRecord) -> list[WaitTime] | None:
     """The waits of a phase, the longest first; None if it was not sampled for them."""
+    sampled = sampled_waits(run, record)
+    if sampled is None:
+        return None
+    if sampled.requests.sum() <= 0:
+        return []
+    spans = sampled.profile.spans
+    lengths_s, sample_s = np.array([span.duration_s for span in spans]), 1 / spans[-1].rate_hz
+    waits = []
+    for wait, waiting_s in sampled.waiting_s:
+        ms = _per_request(waiting_s, sampled.requests, lengths_s, sample_s)
+        if ms.value >= SHORTEST_MS:
+            function, file, line = wait.place.function, wait.place.file, wait.place.line
+            waits.append(WaitTime(kind=wait.kind, what=wait.what, function=function, file=file, line=line, ms=ms))
+    return sorted(waits, key=lambda each: -each.ms.value)[:MOST]
+
+
+def sampled_waits(run: RunRecording, record: PhaseRecord) -> SampledWaits | None:
+    """The waits of a phase by span; None if it was not sampled for them. Computed once."""
+    return run.once(f"waits of {record.index} {record.variant}", lambda: _sampled_waits(run, record))
+
+
+def _sampled_waits(run: RunRecording, record: PhaseRecord) -> SampledWaits | None:
     found = profiles_of(run, record, "waits")
     if not found or not found[0].spans or not record.length_s:
         return None
@@ -43,30 +77,24 @@ def waits_of(run: RunRecording, record: PhaseRecord) -> list[WaitTime] | None:
     own = {file for each in (*found, *profiles_of(run, record, "cpu")) for file in each.own}
     lengths_s = np.array([span.duration_s for span in profile.spans])
     requests = np.array([requests_during(record, span) for span in profile.spans])
-    if requests.sum() <= 0:  # none ended meanwhile: those that began wait, perhaps all
-        requests = lengths_s * sum(part.requests for part in record.totals) / record.length_s
-    if requests.sum() <= 0:
-        return []
+    if requests.sum() <= 0:  # no request ended: those that began, or earlier ones, are still waiting
+        whole = sum(part.requests for part in record.totals) or blocked_by(record, run)
+        requests = lengths_s * whole / record.length_s
     busy = _busy(run, record, own)
     sampled_s = float(lengths_s.sum())
-    waits = []
+    waiting_s = []
     for key, (wait, counts) in _counted(run, profile, own).items():
         running = busy.get(key, 0.0) * sampled_s
         seconds = counts / np.array([span.rate_hz for span in profile.spans])
-        waiting = seconds * max(0.0, 1 - running / seconds.sum())
-        ms = _per_request(waiting, requests, lengths_s, 1 / profile.spans[-1].rate_hz)
-        if ms.value >= SHORTEST_MS:
-            function, file, line = wait.place.function, wait.place.file, wait.place.line
-            waits.append(WaitTime(kind=wait.kind, what=wait.what, function=function, file=file, line=line, ms=ms))
-    return sorted(waits, key=lambda each: -each.ms.value)[:MOST]
+        waiting_s.append((wait, seconds * max(0.0, 1 - running / seconds.sum())))
+    return SampledWaits(profile, requests, waiting_s)
 
 
 def _counted(run: RunRecording, profile: Profile, own: set[str]) -> dict[tuple[str, str, str], tuple[Wait, Floats]]:
     """How often each wait was seen in each span; its place has the line that was seen most."""
     counts: defaultdict[tuple[str, str, str], Floats] = defaultdict(lambda: np.zeros(len(profile.spans)))
     seen: defaultdict[tuple[str, str, str], Counter[Wait]] = defaultdict(Counter)
-    file = run.folder.path / profile.spans_path if profile.spans_path else None
-    for span, _, stack in read_spans(file, profile) if file and file.is_file() else []:
+    for span, _, stack in stacks_by_span(run, profile):
         wait = wait_of(stack.frames, own)
         if wait is not None:
             counts[wait.key][span] += stack.weight
@@ -80,10 +108,10 @@ def _busy(run: RunRecording, record: PhaseRecord, own: set[str]) -> dict[tuple[s
     found: Counter[tuple[str, str, str]] = Counter()
     for profile in profiles_of(run, record, kind)[:1]:
         looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
-        file = run.folder.path / profile.spans_path if profile.spans_path else None
-        if not looks or file is None or not file.is_file():
+        stacks = stacks_by_span(run, profile)
+        if not looks or not stacks:
             continue
-        for _, _, stack in read_spans(file, profile):
+        for _, _, stack in stacks:
             wait = wait_of(stack.frames, own)
             if wait is not None:
                 found[wait.key] += stack.weight

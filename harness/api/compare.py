@@ -35,9 +35,14 @@ def compare(
 
     Raises :class:`HarnessError` if a run is unknown or the runs have nothing to compare.
     """
-    of_a, of_b = control.measured_runs.find_measured(_names(a), _names(b), Path(out))
-    calibration = control.measured_runs.calibration_of([*of_a, *of_b], Path(out))
-    return compared(of_a, of_b, parse_margins(several(margin)), calibration)
+    return compare_builds(_names(a), _names(b), several(margin), Path(out))
+
+
+def compare_builds(a: Sequence[str], b: Sequence[str], margins: Sequence[str], out: Path) -> Comparison:
+    """:func:`compare` with all of it as text. Raises what that raises."""
+    of_a, of_b = control.measured_runs.find_measured(a, b, out)
+    calibration = control.measured_runs.calibration_of([*of_a, *of_b], out)
+    return compared(of_a, of_b, parse_margins(margins), calibration)
 
 
 def _names(given: RunName | Sequence[RunName]) -> list[str]:

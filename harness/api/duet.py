@@ -12,7 +12,8 @@ from harness.engine.fork_server import ForkServer
 from harness.errors import HarnessError, problems_of
 from harness.messages import Option
 from harness.plan.duet import duet_plan
-from harness.plan.model import CommandTarget, RunPlan, Variant
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import CommandTarget, Variant
 from harness.plan.target import TargetOptions
 from harness.targets.worktrees import Build, two_builds
 

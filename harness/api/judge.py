@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 from harness.messages import Option
 from harness.plan.bench_resolve import requested_bench_gates
 from harness.plan.gating import requested_gates
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 

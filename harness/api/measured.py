@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from harness.errors import HarnessError
 from harness.messages import alternatives
-from harness.record import summary
+from harness.record.figures import EndpointFigures, Figures, Latency
+from harness.record.phase_summary import PhaseSummary
 from harness.report.formatting import counted
 
 
@@ -34,11 +35,11 @@ class Times:
     max: float
 
     @classmethod
-    def of(cls, latency: summary.Latency) -> Times:
+    def of(cls, latency: Latency) -> Times:
         return Times(**_times(latency))
 
 
-def _times(latency: summary.Latency) -> dict[str, float]:
+def _times(latency: Latency) -> dict[str, float]:
     return {name: _figure(value) for name, value in latency.model_dump().items()}
 
 
@@ -62,7 +63,7 @@ class Measured(Times):
         return f"{counted(self.requests, 'request')}, {self.failures:,} failed, p95 {self.p95:g} ms"
 
     @staticmethod
-    def _fields(figures: summary.Figures) -> dict[str, Any]:
+    def _fields(figures: Figures) -> dict[str, Any]:
         return {
             **_times(figures.response_ms),
             "requests": figures.requests,
@@ -83,7 +84,7 @@ class MeasuredEndpoint(Measured):
     name: str
 
     @classmethod
-    def of_endpoint(cls, figures: summary.EndpointFigures) -> Self:
+    def of_endpoint(cls, figures: EndpointFigures) -> Self:
         return cls(method=figures.method, name=figures.name, **cls._fields(figures))
 
     def __str__(self) -> str:
@@ -112,7 +113,7 @@ class MeasuredPhase(Measured):
     endpoints: tuple[MeasuredEndpoint, ...]
 
     @classmethod
-    def of_phase(cls, phase: summary.PhaseSummary) -> Self:
+    def of_phase(cls, phase: PhaseSummary) -> Self:
         return cls(
             name=phase.name,
             kind=phase.kind,

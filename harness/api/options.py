@@ -26,7 +26,7 @@ def _out() -> Any:
 class LoadOptions:
     """What :func:`harness.run` and :func:`harness.duet` take. ``None`` and empty mean: not given.
 
-    Options that may be given several times take a text or a sequence of texts.
+    Options that may be given several times take a string or a sequence of strings.
     """
 
     scenario: str | Path
@@ -40,18 +40,18 @@ class LoadOptions:
         (), "Change one value of the plan, such as phase.steady.users=50.", metavar="KEY=VALUE", multiple=True
     )
     users: int | None = _option(
-        None, "A quick run, as in Locust: the number of users. It replaces other phases.", short="-u", type=int
+        None, "A quick run, as in Locust: the number of users. Replaces all other phases.", short="-u", type=int
     )
     spawn_rate: float | None = _option(
         None, "A quick run: users to start per second. Default: 1.", short="-r", type=float
     )
     run_time: str | float | None = _option(
-        None, "A quick run: how long it takes, such as 30s or 1h30m, start of users included.", short="-t", type=str
+        None, "A quick run: its length, such as 30s or 1h30m, including the start of users.", short="-t", type=str
     )
     phases: Sequence[PhaseSpec] | None = None
     gates: Sequence[GateSpec] | None = None
     workers: int | None = _option(
-        None, "Load workers on this machine. Default: one per core, less one for the rest.", type=int, metavar="N"
+        None, "Load workers on this machine. Default: one per core, minus one.", type=int, metavar="N"
     )
     metrics_port: int | str | None = _option(
         None,
@@ -124,14 +124,16 @@ class DuetOptions(LoadOptions):
         "With --base: the command that starts either build on port {port}, in its worktree. Default: the profile's.",
         metavar="CMD",
     )
-    uncommitted: bool = _option(False, "With --base: build B has the changes that are not committed yet.")
+    uncommitted: bool = _option(False, "With --base: build B includes uncommitted changes.")
     side_by_side: bool = _option(
-        False, "Open model: send each arrival to both builds in the same moment, instead of in turns."
+        False, "Open model: send each arrival to both builds at the same moment, instead of in turns."
     )
     stop_early: bool = _option(
-        False, "Stop as soon as all gates against build A are decided; the phases' lengths are the most it takes."
+        False, "Stop as soon as all gates against build A are decided; phases then last at most as long as planned."
     )
-    starts: int = _option(1, "How many times to start each build, as no two starts are alike.", type=int, metavar="N")
+    starts: int = _option(
+        1, "How many times to start each build (1 to 8), because no two starts are alike.", type=int, metavar="N"
+    )
 
 
 @dataclass(frozen=True)
@@ -152,5 +154,5 @@ class BenchOptions:
 
 
 def several(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    """An option that may be given several times, given as one text or as many; paths count as texts."""
+    """The values of an option that may be given several times, from one string or many; paths become strings."""
     return tuple(map(str, (given,) if isinstance(given, str | Path) else given))

@@ -8,9 +8,11 @@ from collections import deque
 
 from harness.control.observer import PhaseChanges
 from harness.gates.live import LiveGate, LiveGates
+from harness.gates.live_faults import LiveFaults
 from harness.gates.run_totals import KEPT_S, RunTotals, arrivals, goal_at
 from harness.messages import Message
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import RunPlan
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
 from harness.record.plain_text import no_commands, one_line
@@ -18,7 +20,7 @@ from harness.record.run_folder import RunFolder
 from harness.report.formatting import counted, in_unit, load, ms, number, percent, rate
 
 EVERY_S = 10
-"""How often the load is printed, in seconds of the run. Percentiles are of the last so many seconds."""
+"""How often the load is printed, in seconds of the run. Percentiles cover the seconds since the last line."""
 
 _WHEN = 7
 _STANDS = {True: "holds so far", False: "does not hold so far", None: "no requests yet"}
@@ -60,7 +62,7 @@ class PlainOutput:
         self._write(when, one_line(str(message)))
 
     def load_begins(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        self._totals = RunTotals(plan)
+        self._totals = RunTotals(plan, LiveFaults(plan, folder))
         self._gates = LiveGates(self._totals)
         self._write("", one_line(f"{plan.scenario.name}, profile {plan.profile}, target: {target}"))
         self._write("", f"run folder: {folder.path}")
@@ -152,7 +154,8 @@ class PlainOutput:
 
 def stands(gate: LiveGate) -> str:
     """The state of a gate: ``48.3 ms, holds so far``. Its interval is known after the run."""
-    if gate.gate.comparison.measures.needs != "requests":
+    needs = gate.gate.comparison.measures.needs
+    if needs != "requests" and (needs != "checks" or gate.observed is None):
         return "judged after the run"
     if gate.build_a is not None:
         before, now = (in_unit(value, gate.unit) for value in (gate.build_a, gate.observed))

@@ -15,11 +15,12 @@ from harness.api.python_call import python_call
 from harness.errors import ExitCode, HarnessError
 from harness.messages import alternatives
 from harness.plan.config_source import shown_path
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record import summary
+from harness.record.gate_result import GateResult
 from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,6 +148,11 @@ class Run:
     def failures(self) -> pd.DataFrame:
         """A row per kind of failure on an endpoint: ``method, name, failure, count, first_s, last_s``."""
         return api.tables.failures(self.summary)
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """A row per check and phase: ``name, phase, variant, passed, failed, share`` (0…1), ``interval``."""
+        return api.tables.checks(self.summary)
 
     @cached_property
     def suspects(self) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from harness.plan.target import TargetOptions
 if TYPE_CHECKING:
     from harness.cluster.listen_address import ListenAddress
     from harness.control.observer import RunObserver
-    from harness.plan.model import RunPlan
+    from harness.plan.model.run import RunPlan
     from harness.plan.overrides import Override
     from harness.record.journal import Journal
     from harness.record.run_folder import RunFolder

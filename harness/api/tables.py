@@ -1,4 +1,4 @@
-"""A run's tables as pandas DataFrames, made from its folder; columns say their units: ``_ms``, ``_s``, ``_rps``."""
+"""A run's tables as pandas DataFrames; columns state their units: ``_ms``, ``_s``, ``_rps``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ import pandas as pd
 from harness.analysis.figures import latency_of
 from harness.errors import HarnessError
 from harness.messages import alternatives
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
+from harness.record.benchmark_figures import BenchmarkFigures
+from harness.record.changes import Suspect
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.figures import Figures, Latency
 from harness.record.journal import read_journal
 from harness.record.run_folder import RunFolder
-from harness.record.summary import (
-    BenchmarkFigures,
-    FailureKind,
-    Figures,
-    Latency,
-    Summary,
-    Suspect,
-)
+from harness.record.summary import CheckFigures, FailureKind, Summary
 from harness.recording import open_recording
 from harness.recording.streams import STREAMS
 from harness.recording.streams.requests import endpoint_seconds
@@ -74,6 +70,10 @@ def steps(summary: Summary) -> pd.DataFrame:
 
 def failures(summary: Summary) -> pd.DataFrame:
     return _frame(summary.failures, [name for name in FailureKind.model_fields if name != "samples"])
+
+
+def checks(summary: Summary) -> pd.DataFrame:
+    return _frame(summary.checks, [name for name in CheckFigures.model_fields if name != "samples"])
 
 
 def suspects(summary: Summary) -> pd.DataFrame:

@@ -39,10 +39,11 @@ _COMMANDS = {
     "run": "Run a scenario against a target, judge it, write the report.",
     "duet": "Put the same load on two builds in turns, and compare them.",
     "bench": "Run a pytest-benchmark suite, judge it, write the report.",
+    "contract": "Verify Pact files against a running provider.",
     "gate": "Judge a run again, by its own gates or others.",
     "report": "Write the report of a run again.",
     "runs": "List the runs in the store.",
-    "history": "Show a scenario's figures over its runs, and their steps.",
+    "history": "Show how a scenario's figures changed over its runs.",
     "compare": "Compare two builds, each measured by one or more runs.",
     "baseline": "Manage the runs that later runs are compared with.",
     "prune": "Remove old runs, except those of a baseline.",
@@ -53,8 +54,8 @@ _COMMANDS = {
 """Each command with its short help; ``harness/cli/NAME.py`` defines it as ``command``."""
 
 _YOUNG_OBJECTS = 20_000
-"""How many new objects have CPython look for garbage. A command imports and reads thousands that live as long as it
-does: with the usual 700, a run of one second looks 156 times, which is 2 % of its own CPU time."""
+"""How many new objects make CPython collect garbage. A command imports and reads thousands that live as long as it
+does: with the usual 700, a run of one second collects 156 times, which takes 2 % of its own CPU time."""
 
 
 class _BrokenOutputError(Exception):

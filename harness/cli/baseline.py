@@ -55,7 +55,7 @@ def list_(out: Path, as_json: bool) -> None:
         return
     console = Terminal()
     if not entries:
-        console.print(f"No baseline in {shown}. Run `harness baseline set RUN` to set one.")
+        console.print(f"No baseline in {shown}. Run `harness baseline set latest --window 10` after a run.")
         return
     table = Table("scenario", "profile", "environment", "runs", "kind", "latest run (UTC)", "set on")
     for entry in entries:
@@ -67,7 +67,7 @@ def list_(out: Path, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("scenario", required=False)
+@options.stored_scenario(required=False)
 @_profile
 @_fingerprint
 @options.out
@@ -88,7 +88,7 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
 
 
 @command.command()
-@click.argument("scenario")
+@options.stored_scenario()
 @_profile
 @_fingerprint
 @click.option("--run", "run_id", help="Remove only this run from the baseline.")

@@ -17,16 +17,17 @@ from harness.control.run_lookup import find_or_fetch
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Option
 from harness.record.environment import Environment
+from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline
 from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 
 if TYPE_CHECKING:
     from harness.store import RunEntry, Store
 
 WINDOW = 10
-"""How many runs a window has if nobody says."""
+"""How many runs a window has by default."""
 
 
 @click.command("set")
@@ -36,7 +37,7 @@ WINDOW = 10
     "--up-to",
     type=options.WholeNumber(min=1),
     metavar="N",
-    help="Add the run only if it held and the baseline has fewer than N runs.",
+    help="Add the run only if it passed and the baseline has fewer than N runs.",
 )
 @click.option(
     "--window",
@@ -50,11 +51,11 @@ WINDOW = 10
 def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool, out: Path, as_json: bool) -> None:
     """Make RUN (a run folder, a run ID or "latest") the baseline of its scenario, profile and environment.
 
-    With several runs (--add), gates know how much runs of the same build vary, and do not mistake noise for a change.
-    With --up-to, a CI job can call this after every run: the first N runs that held become the baseline, which then
-    stays as it is. A run held if it passed, or if its only inconclusive gates had no baseline to compare with.
+    With several runs (--add), gates know how much runs of one build vary, and do not mistake noise for a change.
+    With --up-to, a CI job can call this after every run: the first N runs that passed become the baseline, which then
+    stays the same. A run also counts as passed if its only inconclusive gates had no baseline to compare with.
 
-    With --window, the baseline of runs like RUN slides: each run that did not fail joins it, inconclusive ones too, and
+    With --window, the baseline of runs like RUN moves: each run that did not fail joins it, inconclusive ones too, and
     the oldest leaves it. A CI job can call this after every run. Runs that were set without it are pinned: they stay
     the baseline until `harness baseline rm` removes them.
     """
@@ -69,7 +70,7 @@ def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool
         if window is not None:
             store.set_window(found.entry, window)
         elif not enough:
-            if up_to is not None:  # nobody looks at the run before it is added
+            if up_to is not None:  # nobody checks the run before it is added
                 _reject_undecided(found.entry.summary, force)
             # Another job may have added a run meanwhile.
             enough = not store.set_baseline(found.entry, replace=not (add or up_to), up_to=up_to)
@@ -94,11 +95,13 @@ def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool
 
 @click.command()
 @click.argument("run")
-@click.option("--why", required=True, metavar="TEXT", help="What was changed on purpose; later readers see it.")
+@click.option("--why", required=True, metavar="TEXT", help="What was changed on purpose; shown with the baseline.")
 @options.out
 @options.as_json
 def accept(run: str, why: str, out: Path, as_json: bool) -> None:
-    """Move the baseline after an intended change: it begins anew with RUN, and earlier runs no longer count.
+    """Move the baseline after an intended change: it starts again with RUN, and earlier runs no longer count.
+
+    Name the first run at the new level: later runs that only failed beside the old level count, too.
 
     RUN may have failed the gates that compare with the old baseline. From then on the baseline is a window of the
     latest runs (10, if it had no window before). The reason is kept with it.
@@ -112,7 +115,7 @@ def accept(run: str, why: str, out: Path, as_json: bool) -> None:
             "baseline-accept-unfit", where=found.entry.summary.run_id, reason="".join(found.entry.summary.reasons[:1])
         )
     with found.open_store() as store:
-        store.accept(found.entry, why.strip(), most=WINDOW)
+        store.accept(found.entry, why, most=WINDOW)
         baseline, verdicts = _with_verdicts(store, found.key)
         shown = store.shown
     assert baseline is not None
@@ -125,7 +128,7 @@ def accept(run: str, why: str, out: Path, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A run that a baseline gets, and the store in which runs like it are compared."""
+    """A run for the baseline, and the store in which runs like it are compared."""
 
     entry: RunEntry
     reports: Path
@@ -175,7 +178,7 @@ def _reject_unfit(summary: Summary, force: bool) -> None:
 
 
 def _reject_undecided(summary: Summary, force: bool) -> None:
-    """The first runs have no baseline to compare with; nothing else about them may be undecided."""
+    """Reject a run with an undecided gate, unless that gate only lacks a baseline, as in the first runs."""
     limited = {phase.name for phase in summary.phases if phase.generator_limited}
     undecided = [
         gate

@@ -1,4 +1,4 @@
-"""What ``harness baseline`` shows: the figures of a baseline's runs, and how gates use them, as text or JSON."""
+"""What ``harness baseline`` shows: figures of a baseline's runs, and how gates use them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.plan.phases import holds_one_level
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.record.plain_text import plain
 from harness.record.summary import Summary
-from harness.report.formatting import in_unit
+from harness.report.formatting import counted, in_unit
 
 if TYPE_CHECKING:
     from harness.store import BaselineEntry
 
-_METRICS = ("p50", "p95", "p99", "error_rate", "throughput")
+_METRICS = ("p50", "p95", "p99", "error_rate", "throughput", "cpu_per_request")
 """The metrics of the table, in its order."""
 
 _EXAMPLE = "p95 <= baseline + 10%"
@@ -45,8 +45,8 @@ def slides(baseline: Baseline | None, window: int, like: Summary, shown: str) ->
     of = f"{like.scenario} · {like.profile}"
     if baseline is not None and baseline.window is None:
         return (
-            f"{of} is compared with {len(baseline.runs)} pinned runs, in {shown}. To compare with the last {window} "
-            f"runs, unpin them: harness baseline rm {like.scenario} --profile {like.profile} "
+            f"{of} is compared with {counted(len(baseline.runs), 'pinned run')}, in {shown}. To compare with the last "
+            f"{window} runs, unpin them: harness baseline rm {like.scenario} --profile {like.profile} "
             f"--fingerprint {baseline.fingerprint}"
         )
     runs = len(baseline.runs) if baseline else 0
@@ -102,7 +102,7 @@ def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
         limit = in_unit(p95_ms * 1.1, "ms")
         console.print(Text(f"  which now means: at most {limit} in phase {plain(phase_name)}."))
     if len(baseline.runs) == 1:
-        console.print("One run does not show how much runs of the same build vary. Make two more and add them:")
+        console.print("One run does not show how much runs of the same build vary. Make two more runs and add them:")
         console.print(Text("  harness baseline set RUN --add", style="bold"))
 
 

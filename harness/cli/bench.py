@@ -20,7 +20,7 @@ from harness.cli import options
 def command(inconclusive: str | None, as_json: bool, **given: Any) -> int:
     """Run a pytest-benchmark suite, keep every round, and judge it against limits or a baseline.
 
-    PYTEST ARGUMENTS go to pytest as they are: paths, -k, --benchmark-min-rounds, … Without a path, those of
+    PYTEST ARGUMENTS go to pytest unchanged: paths, -k, --benchmark-min-rounds, … Without a path, those of
     [tool.harness.bench] in pyproject.toml are used. Its gates apply if neither --gate nor --gates is given.
 
     \b

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
@@ -19,6 +19,9 @@ from harness.errors import ExitCode, HarnessError
 from harness.messages import message
 from harness.metrics import RUN_METRICS
 from harness.record.calibration import Calibration, NoiseFloor
+
+if TYPE_CHECKING:
+    from harness.api.result import Run
 
 
 @click.command()
@@ -34,33 +37,38 @@ from harness.record.calibration import Calibration, NoiseFloor
 @options.declared_by(RunOptions)
 @options.as_json
 def command(scenario: str, runs: int, as_json: bool, **given: Any) -> int:
-    """Run SCENARIO several times without a change, and report what its gates can see.
+    """Run SCENARIO several times without a change, and report which changes its gates can detect.
 
     For each figure: how much runs of one build differ, the smallest change that a gate detects with 95 % power, what
-    longer phases or more runs would buy, and the tightest limit that an unchanged build keeps. The result is stored for
-    this scenario, profile and environment. Later runs report gates that are tighter.
+    longer phases or more runs would gain, and the tightest limit that an unchanged build keeps. The result is stored
+    for this scenario, profile and environment. Later runs warn of gates that are tighter.
 
     \b
       harness calibrate scenarios/flash_sale.py --profile nightly --runs 5
     """
     from harness.cli.std_streams import print_json
-    from harness.record.summary import Summary
+    from harness.engine.fork_server import ForkServer
 
     control.interrupts.raise_on_signals()
-    done: list[tuple[Any, Summary]] = []
-    for number in range(1, runs + 1):
-        with make_observer() as observer:
-            observer.notify(message("calibrating", number=number, runs=runs))
-            asked = RunOptions(scenario=scenario, **given, watcher=observer)
-            try:
-                finished = api.run.run_scenario(with_target_from(os.environ, asked))
-            except api.result.RunInterrupted:
-                return ExitCode.INTERRUPTED
-        done.append((finished.folder, finished.summary))
-    valid = [folder for folder, summary in done if summary.exit_code != ExitCode.BROKEN]
+    done: list[Run] = []
+    with ForkServer() as fork_server:  # one for all runs, as it takes longer to start than the rest of a run
+        for number in range(1, runs + 1):
+            with make_observer() as observer:
+                observer.notify(message("calibrating", number=number, runs=runs))
+                asked = RunOptions(scenario=scenario, **given, watcher=observer)
+                try:
+                    finished = api.run.run_scenario(with_target_from(os.environ, asked), fork_server)
+                except api.result.RunInterrupted:
+                    return ExitCode.INTERRUPTED
+            done.append(finished)
+    valid = [finished.folder for finished in done if not finished.verdict.broken]
     if len(valid) < 3:
         raise HarnessError(
-            "calibrate-too-few", where=scenario, valid=len(valid), runs=runs, reason="".join(done[-1][1].reasons[:1])
+            "calibrate-too-few",
+            where=scenario,
+            valid=len(valid),
+            runs=runs,
+            reason="".join(done[-1].summary.reasons[:1]),
         )
     calibration = control.calibration.calibrate(valid, Path(given["out"]))
     if as_json:

@@ -16,7 +16,7 @@ from harness.cli import options
     "--margin",
     multiple=True,
     metavar="[METRIC=]N%",
-    help="How much worse a figure may get before it matters. Default: 5%, of the error rate 0.5 percentage points.",
+    help="How much worse a figure may get before it matters. Default: 5%; for the error rate, 0.5 percentage points.",
 )
 @options.report_files("the comparison")
 @options.out
@@ -25,21 +25,18 @@ def command(a: str, b: str, margin: tuple[str, ...], files: tuple[Path, ...], ou
     """Compare build B with build A by phase, endpoint and metric.
 
     A and B are each a run folder, a run ID, "latest", or several of these joined by commas: runs of one build.
-    "baseline" stands for the baseline of the other side. Benches are compared in the same way.
+    "baseline" means the baseline of the other side. Benches are compared in the same way.
 
     Exit codes: 0 not worse, 1 worse, 2 wrong input, 3 inconclusive.
     """
-    from harness.analysis.comparison import compared
+    from harness.api.compare import compare_builds
     from harness.cli.outcome import show_sections
     from harness.cli.report_files import check_report_files, write_report_files
-    from harness.control.measured_runs import calibration_of, find_measured
-    from harness.plan.margins import parse_margins
     from harness.report.exporters import COMPARISON_FORMS
     from harness.report.sections import COMPARISON_SECTIONS
 
     check_report_files(files, COMPARISON_FORMS)
-    of_a, of_b = find_measured(_names(a), _names(b), out)
-    comparison = compared(of_a, of_b, parse_margins(margin), calibration_of([*of_a, *of_b], out))
+    comparison = compare_builds(_names(a), _names(b), margin, out)
     written = write_report_files(files, COMPARISON_FORMS, comparison)
     show_sections(COMPARISON_SECTIONS, comparison, written)
     if as_json:

@@ -24,7 +24,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def command(out: Path, as_json: bool) -> None:
     """Check this machine's setup and explain how to fix problems.
 
-    Each check tries what a run needs. With a `warn`, some figures are less accurate or missing; with a `fail`, no run
+    Each check tests what a run needs. With a `warn`, some figures are less accurate or missing; with a `fail`, no run
     is possible. The exit code is 4 if a check reports `fail`, otherwise 0.
     """
     results = check_machine(out)

@@ -15,17 +15,18 @@ from typing import Literal
 
 from harness.cli.std_streams import complain
 from harness.errors import HarnessError
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
+from harness.record.gate_result import GateResult
 from harness.record.plain_text import plain
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 from harness.report.exporters.markdown import comment_markdown, summary_markdown
 
 _LARGEST = 1024 * 1024
 """GitHub rejects a step summary of more bytes, including what other programs have written there."""
 
 _MOST = 10
-"""GitHub shows so many errors and so many warnings of a step. It drops the others without a word."""
+"""How many errors, and how many warnings, GitHub shows of a step. It drops the others silently."""
 _Level = Literal["error", "warning"]
 _Annotation = tuple[str, str]
 """Title and message."""

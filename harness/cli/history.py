@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import options
-from harness.control.run_lookup import existing_store
+from harness.control.run_lookup import existing_store, stored_runs
 from harness.errors import HarnessError
 from harness.messages import alternatives
 from harness.record.history import History
 
 if TYPE_CHECKING:
+    from harness.record.measurement import Measurement
     from harness.store import Store
 
 
 @click.command()
-@click.argument("scenario")
-@click.option("--metric", "metrics", multiple=True, metavar="M", help="Only this metric, such as p95.")
+@options.stored_scenario()
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="M",
+    help='Only this metric, such as p95 or metric("shop.in_use").max.',
+)
 @click.option("--profile", metavar="P", help="Runs of this profile. Default: that of the latest run.")
 @click.option("--fingerprint", help="Runs of this environment. Default: that of the latest run.")
 @options.report_files("the history")
@@ -37,7 +44,7 @@ def command(
 ) -> None:
     """Show the figures of SCENARIO over its stored runs, and the runs and commits between which they took a step.
 
-    A step takes three runs at the new level to be seen. `harness baseline accept` marks one as intended.
+    A step shows after three runs at the new level. `harness baseline accept` marks a step as intended.
     """
     from harness.cli.outcome import show_sections
     from harness.cli.report_files import check_report_files, write_report_files
@@ -57,31 +64,30 @@ def command(
 def _history(
     store: Store, scenario: str, metrics: Sequence[str], profile: str | None, fingerprint: str | None
 ) -> History:
-    from harness.analysis.history import series_of
-    from harness.metrics import BENCH_METRICS, RUN_METRICS
+    from harness.analysis.history import about_their_steps, series_of
     from harness.store.windows import Key
 
-    known = {*RUN_METRICS, *BENCH_METRICS}
-    for name in metrics:
-        if name not in known:
-            raise HarnessError("history-unknown-metric", metric=name, alternatives=alternatives(name, sorted(known)))
-    stored = store.list_runs(scenario)
-    if not stored:
-        raise HarnessError(
-            "scenario-not-stored",
-            where=store.shown,
-            scenario=scenario,
-            alternatives=alternatives(scenario, store.scenarios()),
-        )
+    stored = stored_runs(store, scenario)
     wanted = [run for run in stored if profile in (None, run.profile) and fingerprint in (None, run.fingerprint)]
     if not wanted:
         have = sorted({f"{run.profile} {run.fingerprint}" for run in stored})
         raise HarnessError("history-empty", where=store.shown, scenario=scenario, have=have)
     key = Key(scenario, wanted[0].profile, wanted[0].fingerprint)
     runs, accepted = store.past_runs(key), store.accepted(key)
+    _check_metrics(metrics, [measurement for _, measurement in runs[-1:]])
     return History(
         **key._asdict(),
         runs=[run for run, _ in runs],
-        series=series_of(runs, metrics=metrics, accepted=accepted),
+        series=about_their_steps(series_of(runs, metrics=metrics, accepted=accepted), [run for run, _ in runs]),
         accepted=accepted,
     )
+
+
+def _check_metrics(metrics: Sequence[str], runs: Sequence[Measurement]) -> None:
+    from harness.metrics import BENCH_METRICS, RUN_METRICS
+
+    parts = [part for run in runs for phase in run.phases for part in phase.endpoints.values()]
+    known = {*RUN_METRICS, *BENCH_METRICS, *(figure for part in parts for figure in part.figures)}
+    for name in metrics:
+        if name not in known:
+            raise HarnessError("history-unknown-metric", metric=name, alternatives=alternatives(name, sorted(known)))

@@ -20,9 +20,10 @@ from harness.cli import live_layout, live_screen
 from harness.cli.live_layout import Part
 from harness.cli.live_target import TargetFigures
 from harness.gates.live import LiveGates
+from harness.gates.live_faults import LiveFaults
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.journal import Journal
 from harness.record.plain_text import one_line
 from harness.record.run_folder import RunFolder
@@ -108,7 +109,7 @@ class _RunScreen:
     """The screen of one run. Figures are computed when a second has come in, clocks each time."""
 
     def __init__(self, plan: RunPlan, folder: RunFolder, target: str) -> None:
-        self._totals = RunTotals(plan)
+        self._totals = RunTotals(plan, LiveFaults(plan, folder))
         self._gates = LiveGates(self._totals)
         self._target = TargetFigures(folder)
         self._folders = live_screen.folders(str(folder.path), target)
@@ -134,6 +135,7 @@ class _RunScreen:
             live_screen.header(self._totals.plan, at_s, left),
             self._folders,
             live_screen.phases(self._totals, at_s, left),
+            live_screen.faults(self._totals, at_s),
             *figures,
             live_screen.messages(messages),
         ]
@@ -162,7 +164,7 @@ class _RunScreen:
         ]
 
     def _compute_others(self, width: int, height: int, *, alone: bool) -> list[Part]:
-        """What stands in a column of its own if the terminal is wide, else below, as far as there is room."""
+        """The parts of the second column in a wide terminal; otherwise they are below, if there is room."""
         steps = live_screen.steps(self._totals, alone=alone)
         taken = len(steps.rows) + 2 if alone else _OTHERS
         return [steps, live_screen.endpoints(self._totals, width, height - taken)]

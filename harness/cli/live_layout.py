@@ -1,4 +1,4 @@
-"""How the live view divides the screen: parts as tall as their rank and the terminal allow, in one or two columns."""
+"""How the live view divides the screen into parts, by rank, in one or two columns."""
 
 from __future__ import annotations
 

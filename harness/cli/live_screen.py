@@ -14,7 +14,8 @@ from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
 from harness.metrics.aggregate import Aggregate
 from harness.plan.duet import A, B
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import RunPlan
 from harness.record.journal_entries import PhaseSpan
 from harness.record.plain_text import one_line
 from harness.report.formatting import load as level_of
@@ -91,6 +92,22 @@ def _running(phase: Phase, span: PhaseSpan, now_s: float) -> Text:
         ("━" * (_BAR - done), "bright_black"),
         (f"  {one_line(phase.description)}", "dim"),
     )
+
+
+def faults(totals: RunTotals, now_s: float) -> Part:
+    """The active faults, and for how long they have been active."""
+    at_s = totals.epoch_s + now_s
+    at_work = totals.faults.at_work(at_s) if totals.faults is not None and totals.epoch_s else []
+    rows = [
+        Text.assemble(
+            ("  ⚡ ", "bold magenta"),
+            (one_line(fault.name), "bold"),
+            f"  {one_line(fault.kind)}  {clock(at_s - fault.began_s)}",
+            ("  gates leave these seconds out", "dim"),
+        )
+        for fault in at_work
+    ]
+    return Part(0, rows, air=False)
 
 
 def load(totals: RunTotals, width: int) -> Part:

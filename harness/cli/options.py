@@ -12,12 +12,12 @@ import click
 from harness.api.options import RunOptions
 
 _MOST = 1_000_000_000
-"""More than anything that can be counted here, and less than databases take."""
+"""More than anything that is counted here, and within the range of a database's integers."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class WholeNumber(click.IntRange):
-    """click's range of integers, under a name for people."""
+    """click's range of integers, with a readable name in messages."""
 
     name = "whole number"
 
@@ -59,8 +59,17 @@ inconclusive = click.option(
 )
 
 
+def stored_scenario(*, required: bool = True) -> Callable[[_Command], _Command]:
+    """The name of a scenario in the store, also given as its file: ``load`` for ``load.py``."""
+
+    def named(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+        return Path(given).stem if given and given.endswith(".py") else given
+
+    return click.argument("scenario", required=required, callback=named)
+
+
 def report_files(what: str) -> Callable[[_Command], _Command]:
-    """``--report FILE``, as often as wanted."""
+    """``--report FILE``, which may be repeated."""
     return click.option(
         "--report",
         "files",

@@ -96,13 +96,7 @@ def command(
                                    --bind 10.0.0.5 --expect-workers 3
     """
     control.interrupts.raise_on_signals()
-    if locustfile is not None:
-        scenario, arguments = locustfile, (*filter(None, [scenario]), *arguments)
-    if scenario is None and Path(_DEFAULT_FILE).is_file():
-        scenario = _DEFAULT_FILE
-    if scenario is None:
-        raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
-    given |= {"scenario": scenario, "arguments": arguments}
+    asked = options_of(scenario, arguments, locustfile, given)
     # First, as it imports the engine while this process imports the rest; here, as --help does not need it.
     from harness.engine.fork_server import ForkServer
 
@@ -110,12 +104,24 @@ def command(
         with ForkServer() as fork_server, make_observer() as observer:
             for setting, option in settings_of_locust(given):
                 observer.notify(message("locust-setting-ignored", setting=setting, option=option))
-            asked = with_target_from(os.environ, RunOptions(**given, watcher=observer))
-            finished = api.run.run_scenario(asked, fork_server)
+            finished = api.run.run_scenario(replace(asked, watcher=observer), fork_server)
             control.interrupts.raise_on_signals(ignored=1)
     except api.result.RunInterrupted as interrupted:
         finished = interrupted.run
     return cli.outcome.show_outcome(finished.folder, finished.summary, as_json=as_json, inconclusive=inconclusive)
+
+
+def options_of(
+    scenario: str | None, arguments: tuple[str, ...], locustfile: str | None, given: Mapping[str, Any]
+) -> RunOptions:
+    """What was typed, and the target that the environment names. Raises ``click.UsageError`` without a scenario."""
+    if locustfile is not None:
+        scenario, arguments = locustfile, (*filter(None, [scenario]), *arguments)
+    if scenario is None and Path(_DEFAULT_FILE).is_file():
+        scenario = _DEFAULT_FILE
+    if scenario is None:
+        raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
+    return with_target_from(os.environ, RunOptions(scenario=scenario, arguments=arguments, **given))
 
 
 def settings_of_locust(given: Mapping[str, object]) -> Iterator[tuple[str, Option]]:

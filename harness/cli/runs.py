@@ -13,16 +13,14 @@ from rich.text import Text
 from harness.cli import options
 from harness.cli.std_streams import print_json
 from harness.cli.terminal import Terminal
-from harness.control.run_lookup import existing_store
-from harness.errors import HarnessError
-from harness.messages import alternatives
+from harness.control.run_lookup import existing_store, stored_runs
 
 if TYPE_CHECKING:
     from harness.store import ListedRun
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@options.stored_scenario(required=False)
 @click.option(
     "--limit",
     type=options.WholeNumber(min=1),
@@ -36,18 +34,11 @@ if TYPE_CHECKING:
 def command(scenario: str | None, limit: int, out: Path, as_json: bool) -> None:
     """List the runs in the store, the latest first: all, or those of SCENARIO.
 
-    Later runs are compared with those that have an entry under "baseline". A run counts there even if its folder is not
-    on this machine.
+    Later runs are compared with the runs that have an entry under "baseline", even if their folders are no longer on
+    this machine.
     """
     with existing_store(out) as store:
-        runs = store.list_runs(scenario, most=limit)
-        if scenario is not None and not runs:
-            raise HarnessError(
-                "scenario-not-stored",
-                where=store.shown,
-                scenario=scenario,
-                alternatives=alternatives(scenario, store.scenarios()),
-            )
+        runs = store.list_runs(most=limit) if scenario is None else stored_runs(store, scenario, limit)
         shown = store.shown
     if as_json:
         print_json([_described(run) for run in runs])
@@ -64,8 +55,7 @@ def _table(runs: list[ListedRun]) -> Table:
         cells = (run.run_id, started, run.fingerprint, run.verdict, run.commit or "–")
         marks = (run.baseline or "", "here" if _is_here(run.folder) else "not here")
         table.add_row(*map(Text, (*cells, *marks)))
-    for column in table.columns[:1]:
-        column.overflow = "fold"
+    table.columns[0].overflow = "fold"
     return table
 
 
@@ -76,5 +66,5 @@ def _described(run: ListedRun) -> dict[str, object]:
 def _is_here(folder: Path) -> bool:
     try:
         return folder.is_dir()
-    except (OSError, ValueError):  # a name that is no path here
+    except (OSError, ValueError):  # a name that cannot be a path here
         return False

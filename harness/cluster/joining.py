@@ -25,19 +25,19 @@ from harness.cluster import messages
 from harness.cluster.bundle import Bundle
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = Path("/proc/self/ns/net")
 
-WIRE = 3
+WIRE = 4
 """The version of the messages between master and workers (``harness.cluster.messages``); raised when they change."""
 _MUST_AGREE = ("messages", "harness", "locust")
 _SHOULD_AGREE = ("python", "gevent")
 
 
 def join_request(workers: int) -> dict[str, Any]:
-    """``harness.join_request`` of this machine, which offers so many workers."""
+    """``harness.join_request`` of this machine, which offers this number of workers."""
     return {"versions": versions(), "host": socket.gethostname(), "loopback": loopback(), "workers": workers}
 
 
@@ -74,6 +74,8 @@ class JoinAccepted(BaseModel):
     target: str
     scenario: tuple[str, ...]
     files: dict[str, bytes]
+    data: Any = None
+    """What the scenario's ``setup`` returned."""
     warnings: list[dict[str, Any]]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The address that the master listens on for workers of other machines, with its secret and the command to join."""
+"""The address at which the master accepts workers, its secret, and the command to join."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import psutil
 from harness.cluster.secret import VARIABLE, given_secret, new_secret
 from harness.errors import HarnessError
 from harness.messages import Option
-from harness.plan.hosts import is_loopback
+from harness.plan.hosts import is_loopback, join_address
 
 PORT = 5557
 """Locust's, which firewalls may know."""
@@ -99,9 +99,7 @@ def split_address(text: str, option: str, *, default: int | None = PORT) -> tupl
 
 def format_address(host: str, port: int) -> str:
     """``10.0.0.5:5558``, ``[fd00::5]:5558``; without the default port."""
-    if port == PORT:
-        return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host if port == PORT else join_address(host, port)
 
 
 def resolve_bind(text: str) -> tuple[str, int]:
@@ -162,7 +160,7 @@ def reached_from_outside(url: str, listen_address: ListenAddress, *, managed: bo
             host=Option("host", f"http://{host}:PORT"),
             bind=Option("bind", _LOOPBACK),
         ) from error
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{join_address(host, port)}"
 
 
 def _own_addresses() -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any
 import zmq
 
 from harness.cluster.secret import Keys
+from harness.plan.hosts import join_address
 
 PING_S = 1.0
 """How often each side checks the other."""
 GONE_S = 3.0
-"""After this silence of the connection, the peer is lost: its machine, its network or its process."""
+"""After this time without a message, the peer is lost: its machine, its network or its process."""
 _HANDSHAKE_S = 5.0
 """Strangers that connect and send nothing are disconnected after this time."""
 _LONGEST_MESSAGE = 64 << 20
@@ -25,7 +26,7 @@ _BACKLOG = 1024
 
 def address_of(host: str, port: int) -> str:
     """The address as ZeroMQ writes it: ``tcp://10.0.0.1:5557``, ``tcp://[::1]:5557``."""
-    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+    return f"tcp://{join_address(host, port)}"
 
 
 def prepare_master_socket(router: Any, keys: Keys) -> None:

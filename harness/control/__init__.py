@@ -1,4 +1,4 @@
-"""One run or bench from plan to verdict: what starts, follows, ends and cleans up. Modules load when first used."""
+"""One run or bench from plan to verdict. Modules load when first used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from harness.quick_start import lazy_modules
 if TYPE_CHECKING:
     from harness.control import bench as bench
     from harness.control import calibration as calibration
+    from harness.control import contract as contract
     from harness.control import finalize as finalize
     from harness.control import interrupts as interrupts
     from harness.control import measured_runs as measured_runs

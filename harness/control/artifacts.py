@@ -29,7 +29,7 @@ VARIABLE = "HARNESS_ARTIFACTS"
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*(?=://|::)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://).*@")
-"""Greedy, and across slashes: a password may hold an ``@`` or a ``/`` that nobody has encoded."""
+"""Greedy, and across slashes: a password may contain an ``@`` or a ``/`` that is not encoded."""
 _EXTRAS = {"s3fs": "s3"}
 """Packages that an extra of the harness installs."""
 _RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -133,7 +133,7 @@ def _opened(location: ArtifactLocation, run_id: str) -> Iterator[tuple[AbstractF
     from fsspec.core import url_to_fs  # as above
 
     try:
-        # Neither is cached: another process may have changed what is there.
+        # Neither is cached: another process may have changed the files.
         file_system, path = url_to_fs(f"{location.url}/{run_id}", skip_instance_cache=True, use_listings_cache=False)
         yield file_system, path.rstrip("/")
     except HarnessError:
@@ -155,7 +155,7 @@ def _without_credentials(text: str, url: str) -> str:
     user, _, password = found[0][:-1].partition(":") if found else ("", "", "")
     for secret in {password, unquote(password)} - {""}:
         text = text.replace(secret, REDACTED)
-    for name in {user, unquote(user)} - {""}:  # it may be a common word, and part of others
+    for name in {user, unquote(user)} - {""}:  # it may be a common word, and part of other words
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", REDACTED, text)
     return text
 

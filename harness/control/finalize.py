@@ -1,4 +1,4 @@
-"""Finishes a run whose load or benchmarks have ended: compares, judges, writes reports, puts it into the store."""
+"""Finishes a run or bench: compares, judges, writes reports, stores it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.gates.escalation import row_of_inconclusive
 from harness.gates.judge import Gates, judge
 from harness.messages import Message, message
 from harness.plan.bench import BenchGate, BenchPlan
-from harness.plan.model import Gate, RunPlan
+from harness.plan.model.run import Gate, RunPlan
 from harness.record.environment import Environment
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
 from harness.record.suite import write_history
@@ -105,9 +105,11 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     """Judge a run or a bench again, under its own gates (None) or others of its kind, and write its results.
 
     If it had no baseline at its end, gates are compared with the one that the store has now, else with that one; a
-    warning says so where the store has another by now.
+    warning says so where the store has another by now. A run that was killed before it was judged gets its tables, too.
     """
     recording = open_recording(folder)
+    if not folder.summary.exists():
+        recording.write_tables()
     no_baseline, warnings = look_up_baseline(recording, gates)
     warnings += _look_up_past_runs(recording, stepped_figures(recording.plan.gates if gates is None else gates))
     recording = replace(recording, no_baseline=no_baseline)
@@ -138,7 +140,7 @@ def look_up_baseline(
             started_at = datetime.fromisoformat(recording.started_at)
             found = store.baseline_for(scenario, profile, fingerprint, before=started_at)
             baselines = store.list_baselines(scenario)
-    except HarnessError as error:  # what a run was compared with is all that judging it takes
+    except HarnessError as error:  # to judge it again takes only what the run was compared with
         return None if kept else message("baseline-not-read", where=error.where, error=error.message), []
     runs = [run for run in found.runs if run.run_id != recording.run_id] if found else []
     if kept:

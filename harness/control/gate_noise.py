@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from harness.errors import HarnessError
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.measurement import ALL
 from harness.store import Store
 
@@ -17,7 +17,8 @@ def too_tight(plan: RunPlan, fingerprint: Callable[[], str], store: Store) -> It
 
     ``fingerprint`` of this machine may take a moment to know, and is only asked for if such gates could be.
     """
-    relative = [gate for gate in plan.gates if gate.comparison.baseline and gate.comparison.percent]
+    stated = ((gate, gate.comparison) for gate in plan.gates)
+    relative = [gate for gate, asked in stated if asked.baseline and asked.percent and asked.fault is None]
     if not relative:
         return
     try:

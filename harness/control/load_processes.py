@@ -6,22 +6,22 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import key_material, new_key_material
+from harness.control.json_lines import JsonLines
 from harness.engine.fork_server import MASTER, WORKER, ForkedProcess, ForkServer
 from harness.engine.scenario.child_result import one_line
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.messages.signals import signal_name
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.journal_entries import EndReason
 from harness.record.redacted_lines import BackgroundRedactedLog
 from harness.record.run_folder import RunFolder
@@ -29,7 +29,7 @@ from harness.record.run_folder import RunFolder
 _START_TIMEOUT_S = 60.0
 _MASTER_ENDS_S = 30.0
 _POLL_S = 0.1
-_LOGGED = re.compile(r"\S+ \S+ (master|worker-\d+) ([A-Z]+) ")
+_LOGGED = re.compile(r"\S+ \S+ (master|worker-\d+|setup|verify|teardown) ([A-Z]+) ")
 """The beginning of a log line: which process wrote it, and its level."""
 _WORKERS_END_S = 3.0
 """Once the master has ended, nothing that a worker sends arrives; one that had not joined would wait in vain."""
@@ -56,12 +56,12 @@ class LoadProcesses:
         self._workers: list[ForkedProcess] = []
         self._failed: set[int] = set()
         self._ended = False
-        self._received = b""
         options = {"plan": plan.model_dump_json(), "keys": keys.hex()}
         listen = {"host": self._listen_address.host, "port": self._listen_address.port}
         run = {"journal": str(folder.journal.resolve()), "run_id": folder.run_id}
         self._scenario = plan.scenario.path
         self._from_master, to_us = os.pipe()
+        self._lines = JsonLines(self._from_master)
         try:
             self._master = self._start(MASTER, to_us, **options, **listen, **run)
         finally:
@@ -79,24 +79,36 @@ class LoadProcesses:
         return self._server.start(module, stdout=stdout, stderr=self._log.writer, **options)
 
     def begin(
-        self, urls: list[str], interrupted: Callable[[], bool] = lambda: False, left_out: Collection[int] = ()
+        self,
+        urls: list[str],
+        interrupted: Callable[[], bool] = lambda: False,
+        left_out: Collection[int] = (),
+        data: Sequence[Any] = (None,),
+        rows: Sequence[str] = (),
+        through: Sequence[tuple[str, int] | None] = (None,),
+        contract: Mapping[str, Any] | None = None,
     ) -> None:
         """Put load on the plan's targets, which are ready. Others may join the master at ``port`` from now on.
 
-        ``left_out`` are the plan's phases, by index, that are not run.
+        ``left_out`` are the plan's phases, by index, that are not run; ``data`` is what ``setup`` returned for each
+        target, ``rows`` are the files of the feeders' rows; ``through`` are the proxies that lead to the targets, None:
+        directly; ``contract`` are the settings of :mod:`harness.contracts.checker`, without its origins.
 
         Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
         """
-        send_line(self._master, json.dumps({"target": urls[0], "left_out": [*left_out]}))
+        contract = contract and {**contract, "origins": urls}
+        start = {"target": urls[0], "left_out": [*left_out], "data": data[0], "contract": contract}
+        send_line(self._master, json.dumps(start))
         self.port = self._announced_port(interrupted)
         master = (self._listen_address.local_address(), self.port)
-        for worker, url in zip(self._workers, cycle(urls)):
-            send_line(worker, json.dumps({"target": url, "master": master}))
+        for worker, url, own, proxy in zip(self._workers, cycle(urls), cycle(data), cycle(through)):
+            own_start = {"target": url, "master": master, "data": own, "feeders": rows, "through": proxy}
+            send_line(worker, json.dumps(own_start))
 
     def _announced_port(self, interrupted: Callable[[], bool]) -> int:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while self._master.poll() is None and time.monotonic() < deadline:
-            for line in self._lines(_POLL_S):
+            for line in self._lines.read(_POLL_S):
                 if "error" in line:
                     raise HarnessError("master-cannot-listen", where=Option("bind"), reason=line["error"])
                 return int(line["port"])
@@ -114,19 +126,8 @@ class LoadProcesses:
         how = describe_exit(self._master.poll() or 0, self._log_path, "master")
         return HarnessError("master-not-started", where=str(self._log_path), exit_code=ExitCode.BROKEN, how=how)
 
-    def _lines(self, timeout_s: float) -> list[dict[str, Any]]:
-        """The master's lines since the last call; waits up to ``timeout_s`` for the first."""
-        while select.select([self._from_master], [], [], timeout_s)[0]:
-            read = os.read(self._from_master, 65536)
-            if not read:
-                break
-            self._received += read
-            timeout_s = 0.0
-        *whole, self._received = self._received.split(b"\n")
-        return [json.loads(line) for line in whole]
-
     def news(self) -> list[Message]:
-        """The master's messages for people since the last call; also tells the master which workers have ended."""
+        """The master's messages for the user since the last call. Also tells the master which workers have ended."""
         for index, worker in enumerate(self._workers):
             if index not in self._failed and (code := worker.poll()) is not None:
                 self._failed.add(index)
@@ -134,7 +135,7 @@ class LoadProcesses:
                 self._log.pump()  # its last words are in the log
                 reason = describe_exit(code, self._log_path, f"worker-{index}")
                 send_line(self._master, f"failed {index} {json.dumps(reason.to_data())}")
-        return [Message.from_data(line["say"]) for line in self._lines(0.0)]
+        return [Message.from_data(line["say"]) for line in self._lines.read(0.0)]
 
     def stop(self, reason: EndReason) -> None:
         """Ask the master to end the run in order; ``reason`` goes into the journal. Harmless when it has ended."""
@@ -199,8 +200,10 @@ def kill_group(process: ForkedProcess) -> None:
 
 def send_line(process: ForkedProcess, line: str) -> None:
     """Write a line to the standard input of a process, unless it has ended."""
+    left = memoryview(f"{line}\n".encode())
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(f"{line}\n".encode())
+        while left:  # a signal may cut a long write short
+            left = left[process.stdin.write(left) :]
 
 
 def describe_exit(code: int, log: Path, name: str) -> Message:

@@ -56,6 +56,8 @@ def _baseline_of(runs: Sequence[MeasuredRun], out: Path) -> list[MeasuredRun]:
         key = (first.measurement.scenario, first.measurement.profile, first.fingerprint or "")
         baseline = store.baseline_for(*key)
         found = [run for run in baseline.runs if run.run_id not in {run.id for run in runs}] if baseline else []
+        if baseline is not None and not found:
+            raise HarnessError("compare-baseline-of-itself", where=store.shown, wanted=" · ".join(key))
         if not found:
             known = [f"{each.scenario} · {each.profile} · {each.fingerprint}" for each in store.list_baselines()]
             raise HarnessError(

@@ -16,11 +16,12 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from harness.cluster.listen_address import format_address, split_address
+from harness.cluster.listen_address import split_address
 from harness.control.observer import RunObserver
 from harness.errors import HarnessError
 from harness.messages import Message, Option
-from harness.plan.model import RunPlan
+from harness.plan.hosts import join_address
+from harness.plan.model.run import RunPlan
 from harness.record import second_table as columns
 from harness.record.histogram import Ints, buckets_of
 from harness.record.journal import Journal
@@ -40,7 +41,7 @@ _EDGES = buckets_of(np.array(BOUNDS_US))
 _BOUNDS = [*(f"{bound / 1e6:g}" for bound in BOUNDS_US), "+Inf"]
 
 MOST_SERIES = 1_000
-"""How many pairs of phase and endpoint get series of their own; a scrape of so many has some 40,000 lines."""
+"""How many pairs of phase and endpoint get series of their own; a scrape of that many has some 40,000 lines."""
 _OTHERS = -1
 _OTHER_ENDPOINTS = Endpoint("", "(other endpoints)")
 """All that came later, together."""
@@ -170,11 +171,11 @@ def serve_metrics(address: str) -> Iterator[tuple[RunObserver, str]]:
         raise HarnessError(
             "metrics-address-unusable",
             where=Option("metrics_port"),
-            address=format_address(host, port),
+            address=join_address(host, port),
             reason=error.strerror,
         ) from error
     try:
-        yield metrics, f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"
+        yield metrics, f"http://{join_address(host, port)}/metrics"
     finally:
         server.shutdown()
         server.server_close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from harness.messages import Message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan
 from harness.record.run_folder import RunFolder

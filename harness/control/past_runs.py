@@ -7,10 +7,11 @@ from datetime import datetime
 
 from harness.analysis.history import series_of
 from harness.analysis.measurement import measure
+from harness.analysis.nights import explaining
 from harness.plan.bench import BenchGate
-from harness.plan.model import Gate
+from harness.plan.model.run import Gate
 from harness.record.environment import Environment
-from harness.record.history import History, HistoryRun
+from harness.record.history import HistoryRun, StepHistory
 from harness.record.measurement import ALL
 from harness.record.run_folder import write_json
 from harness.recording import BenchRecording, RunRecording
@@ -41,11 +42,18 @@ def write_past_runs(
     earlier = store.past_runs(key, before=datetime.fromisoformat(recording.started_at))
     runs = [*earlier, (this, measure(recording))]
     accepted = store.accepted(key)
-    series = series_of(runs, metrics=[metric for _, metric in wanted], accepted=accepted, clean=True)
-    history = History(
+    series = [
+        one
+        for one in series_of(runs, metrics=[metric for _, metric in wanted], accepted=accepted, clean=True)
+        if (one.endpoint, one.metric) in wanted
+    ]
+    needed = {run for one in series for run in explaining(one)}
+    needed -= {run.run_id for run in recording.baseline.runs} if recording.baseline else set()
+    history = StepHistory(
         **key._asdict(),
         runs=[run for run, _ in runs],
-        series=[one for one in series if (one.endpoint, one.metric) in wanted],
+        series=series,
         accepted=accepted,
+        measured=[measured for run, measured in earlier if run.run_id in needed],
     )
     write_json(recording.folder.past_runs, history.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""Removes old runs: their folders on this machine, and of the store what no history shows. Copies elsewhere stay.
+"""Removes old runs: their folders on this machine, and their rows in the store.
 
 A folder is renamed (``.RUN-ID.pruned``) before it is removed: if the removal is cut off, what is left is never taken
 for a run, and the next call removes it.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plan.bench import BenchPlan
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder, is_running, read_model, started_by_id
 from harness.record.summary import Summary
 from harness.store import ListedRun, Store
@@ -41,7 +41,7 @@ class KnownRun:
     stored: bool = False
     """Whether the store has it."""
     in_a_history: bool = False
-    """Whether the store keeps its figures, for the history of its scenario."""
+    """Whether the store keeps its figures for the history of its scenario."""
     begun: bool = True
     """Whether it recorded anything; its target may never have been ready."""
 
@@ -128,7 +128,7 @@ def _prunable(out: Path, store: Store, result: Pruned) -> list[KnownRun]:
     for plan in sorted(out.glob("*/plan.json")):
         folder = RunFolder(plan.parent)
         if folder.path.is_symlink() or folder.run_id.startswith("."):
-            continue  # a folder of somebody else; a copy that is being fetched
+            continue  # another user's folder, or a copy that is being fetched
         if is_running(folder):
             running.add(folder.run_id)
             continue

@@ -1,4 +1,4 @@
-"""``harness worker``: load workers of this machine for a master elsewhere, for one run.
+"""``harness worker``: load workers on this machine for one run of a master on another.
 
 It asks to join, writes what the master sends to a private temporary folder, checks that the scenario can be imported
 here, starts the workers and supervises them: it tells the master when one has died, and ends them when the master is
@@ -25,13 +25,15 @@ from harness.cluster.joining import JoinAccepted, join_request, pack, scenario_f
 from harness.cluster.listen_address import format_address
 from harness.cluster.secret import VARIABLE, Keys, key_material
 from harness.cluster.transport import LINGER_MS, address_of, prepare_worker_socket
+from harness.control.feeding import Feeding
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import describe_exit, kill_group, send_line
 from harness.control.user_code import describe_scenario
 from harness.engine.fork_server import WORKER, ForkedProcess, ForkServer
 from harness.errors import ExitCode, HarnessError, problems_of
 from harness.messages import Message, Option, message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
+from harness.plan.model.scenario import Scenario
 from harness.record.redaction import add_secret_names, redacted
 
 WAIT_S = 600.0
@@ -64,9 +66,15 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
             folder = Path(name).resolve()
             plan = accepted.write_to(folder, format_address(host, port))
             add_secret_names(plan.secret_names)
-            with contextlib.chdir(scenario_folder(folder)), ForkServer() as fork_server:
+            with (
+                contextlib.chdir(scenario_folder(folder)),
+                ForkServer() as fork_server,
+                contextlib.ExitStack() as around,
+            ):
                 try:
-                    _import(fork_server, plan, lambda: interrupts.count > 0)
+                    scenario = _import(fork_server, plan, lambda: interrupts.count > 0)
+                    feeding = around.enter_context(Feeding(scenario, plan.seed, fork_server, plan.hook_timeout_s))
+                    feeding.require(plan.scenario.feeders)
                 except HarnessError as error:
                     master.report_failure(accepted.indexes, error.reason())
                     raise
@@ -81,19 +89,20 @@ def work(host: str, port: int, *, secret: str, workers: int, say: Say) -> ExitCo
                         target=redacted(accepted.target),
                     )
                 )
-                start = json.dumps({"target": accepted.target, "master": (host, port)})
+                begin = {"target": accepted.target, "master": (host, port)}
+                start = json.dumps(begin | {"data": accepted.data, "feeders": feeding.paths})
                 with _Workers(fork_server, plan, accepted.indexes, keys, start, folder) as children:
                     return _stay(master, children, interrupts, say)
 
 
-def _import(fork_server: ForkServer, plan: RunPlan, interrupted: Callable[[], bool]) -> None:
-    """Check that the scenario can be imported here, in the working folder.
+def _import(fork_server: ForkServer, plan: RunPlan, interrupted: Callable[[], bool]) -> Scenario:
+    """The scenario as it is here, in the working folder.
 
     Raises :class:`HarnessError` if it cannot, ``KeyboardInterrupt`` when interrupted.
     """
     files = ",".join(plan.scenario.locustfiles)
     try:
-        describe_scenario(
+        return describe_scenario(
             files,
             arguments=plan.arguments,
             tags=plan.tags,

@@ -5,28 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness import control, quick_start
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.artifacts import artifact_location
+from harness.control.faults import Faults
+from harness.control.feeding import Feeding
 from harness.control.gate_noise import too_tight
+from harness.control.hooks import Hooks
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import RunObserver
+from harness.control.proxies import Proxies, start_proxies
 from harness.control.supervisor import EventNotifier, LoadStopper, MasterWatch, PhaseNotifier, RunSupervisor
-from harness.control.traces import receive_traces
-from harness.control.user_code import verify_target
+from harness.control.traces import Traces, receive_traces
 from harness.engine.fork_server import ForkServer
-from harness.messages import message
+from harness.messages import Message, message
 from harness.plan.duet import A, B
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.environment import Environment
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder, marked_as_running, new_run_id, write_json, write_text
@@ -68,15 +71,31 @@ def run(
     """
     if plan.remote_workers:
         collect(plan.scenario.locustfiles, Path.cwd().resolve())  # reports what cannot be sent before anything starts
+    with Feeding(plan.scenario, plan.seed, fork_server, plan.hook_timeout_s) as feeding:
+        scenario = plan.scenario.model_copy(update={"feeders": tuple(feeding.sources)})
+        plan = plan.model_copy(update={"scenario": scenario})
+        return _run(plan, feeding, out, observer, fork_server, listen_address)
+
+
+def _run(
+    plan: RunPlan,
+    feeding: Feeding,
+    out: Path,
+    observer: RunObserver,
+    fork_server: ForkServer,
+    listen_address: ListenAddress | None,
+) -> Outcome:
     copies = artifact_location()
-    public = plan.redacted()  # what is written, shown and judged; only target and load get the plan with its secrets
+    public = plan.redacted()  # to be written, shown and judged; only target and load get the plan with its secrets
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
             write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
             try:
                 with ThreadPoolExecutor(1) as beside:
-                    outcome = _run_in(folder, plan, public, beside, store, observer, fork_server, listen_address)
+                    outcome = _run_in(
+                        folder, plan, public, feeding, beside, store, observer, fork_server, listen_address
+                    )
             except KeyboardInterrupt:
                 if not folder.journal.exists():  # nothing was measured
                     shutil.rmtree(folder.path)
@@ -91,6 +110,7 @@ def _run_in(
     folder: RunFolder,
     plan: RunPlan,
     public: RunPlan,
+    feeding: Feeding,
     beside: Executor,
     store: Store,
     observer: RunObserver,
@@ -99,20 +119,30 @@ def _run_in(
 ) -> Outcome:
     """``beside`` does what may take place while others start."""
     capturing = beside.submit(_captured_environment, public, folder)
-    for name, where in plan.scenario.left_out.items():
-        observer.notify(message("user-class-left-out", name=name, where=where))
-    for warning in too_tight(plan, lambda: capturing.result().fingerprint, store):
-        observer.notify(warning)
-    observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
+    _announce(plan, capturing, store, observer)
     # While the others start, as imports during the load would disturb it, and after it keep the user waiting.
     importing = Thread(target=_import_what_judges, daemon=True)
     importing.start()
     with (
         receive_traces(plan, folder) as traces,
         LoadProcesses(fork_server, folder, plan, listen_address) as load,
-        _targets(plan, folder, traces.tracing) as targets,
+        start_proxies(plan, folder.log) as proxies,
+        Faults(plan, folder, observer.notify) as faults,
+        _targets(plan, folder, traces.tracing, proxies) as targets,
         Interrupts() as interrupts,
+        Hooks(
+            plan,
+            [each.url for each in targets],
+            load,
+            interrupts,
+            observer.notify,
+            fork_server,
+            feeding.paths,
+            folder.log,
+        ) as hooks,
     ):
+        through = proxies.put_before([target.url for target in targets], plan)
+        faults.reach(targets, proxies.places)
         observer.load_begins(public, folder, _described(plan, targets))
         target = targets[0]
         urls = [target.url for target in targets]
@@ -125,41 +155,96 @@ def _run_in(
             named,
             folder,
             # This process is a part of the generator: it draws the live view and runs the samplers.
-            lambda: [os.getpid(), *load.pids()],
+            lambda: [os.getpid(), *load.pids(), *proxies.pids()],
             cores=usable_cores(),
         )
         importing.join()
         environment = capturing.result()
         useless = [] if traces.are_received else sampling.useless_phases
-        load.begin(urls, lambda: interrupts.count > 0, left_out=useless)
+        contract = None
+        if plan.contract is not None:
+            contract = control.contract.prepare(plan, targets[-1], folder, observer, lambda: interrupts.count > 0)
+        hooks.set_up()
+        load.begin(urls, lambda: interrupts.count > 0, useless, hooks.data, feeding.paths, through, contract)
         with sampling:
             if listen_address is not None:
                 _invite_workers(plan.remote_workers, listen_address.command(load.port), observer)
-            journal = RunSupervisor(
-                load,
-                JournalFollower(folder.journal),
-                PhaseNotifier(sampling),
-                EventNotifier(load, observer),
-                observer.update,
-                MasterWatch(load, observer.notify),
-                LoadStopper(load, observer, interrupts, named, _early_stop(public, folder)),
-            ).run()
-        broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
-        if broke is not None and not journal.run_id:
-            raise load.not_started()
-        load.end()
-        observer.load_ended()
-        if broke is not None:
-            observer.notify(broke)
-        if plan.scenario.has_verify:
-            _verify(plan.scenario.locustfiles, folder, targets[-1], journal, interrupts, observer, fork_server)
-        traces.finish()
-        for target in targets:
-            target.stop()
-        warnings = [*traces.close(), *([] if broke is None else [broke])]
+            stopper = LoadStopper(load, observer, interrupts, named, faults, proxies, _early_stop(public, folder))
+            journal = _followed(load, folder, sampling, observer, faults, stopper)
+        warnings = _ended(
+            _Started(load, targets, hooks, faults, proxies, traces, interrupts), journal, folder, observer
+        )
         observer.notify(message("run-judging"))
         summary = control.finalize.conclude(folder, public, environment, store, warnings)
         return Outcome(folder, summary, interrupted=interrupts.count > 0)
+
+
+def _announce(plan: RunPlan, capturing: Future[Environment], store: Store, observer: RunObserver) -> None:
+    for name, where in plan.scenario.left_out.items():
+        observer.notify(message("user-class-left-out", name=name, where=where))
+    for warning in too_tight(plan, lambda: capturing.result().fingerprint, store):
+        observer.notify(warning)
+    observer.notify(message("target-looking" if plan.target.kind == "attached" else "target-starting"))
+
+
+def _followed(
+    load: LoadProcesses,
+    folder: RunFolder,
+    sampling: SamplingSession,
+    observer: RunObserver,
+    faults: Faults,
+    stopper: LoadStopper,
+) -> Journal:
+    """The complete journal, once the load has ended; faults are then about to end."""
+    journal = RunSupervisor(
+        load,
+        JournalFollower(folder.journal),
+        PhaseNotifier(sampling),
+        EventNotifier(load, observer),
+        observer.update,
+        MasterWatch(load, observer.notify),
+        faults.follow,
+        stopper,
+        lambda _: faults.end() if stopper.stopping else None,
+    ).run()
+    faults.end()
+    return journal
+
+
+class _Started(NamedTuple):
+    """What a run has started."""
+
+    load: LoadProcesses
+    targets: list[Target]
+    hooks: Hooks
+    faults: Faults
+    proxies: Proxies
+    traces: Traces
+    interrupts: Interrupts
+
+
+def _ended(started: _Started, journal: Journal, folder: RunFolder, observer: RunObserver) -> list[Message]:
+    """End all that was started, in order, and verify the target before it stops; the warnings of the run."""
+    load, targets, hooks, faults, proxies, traces, interrupts = started
+    broke = load.master_end() if journal.end_reason is None and interrupts.count < 3 else None
+    if broke is not None and not journal.run_id:
+        raise load.not_started()
+    load.end()
+    observer.load_ended()
+    if broke is not None:
+        observer.notify(broke)
+    faults.wait(lambda: interrupts.count > 2)
+    # The target may be gone, or the user may not want to wait.
+    if targets[-1].is_alive() and journal.run_id and interrupts.count <= 1:
+        verification = hooks.verify()
+        if verification is not None:
+            write_json(folder.verification, verification.to_data())
+    not_torn_down = hooks.tear_down()
+    traces.finish()
+    for target in targets:
+        target.stop()
+    lost = [] if journal.end_reason == "proxies lost" else proxies.notices()
+    return [*traces.close(), *lost, *([] if broke is None else [broke]), *not_torn_down]
 
 
 def _captured_environment(public: RunPlan, folder: RunFolder) -> Environment:
@@ -177,16 +262,17 @@ def _early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop | None:
 
 
 @contextmanager
-def _targets(plan: RunPlan, folder: RunFolder, tracing: Tracing | None) -> Iterator[list[Target]]:
+def _targets(plan: RunPlan, folder: RunFolder, tracing: Tracing | None, proxies: Proxies) -> Iterator[list[Target]]:
     """The targets of the plan, ready for load."""
     with ExitStack() as started:
         yield [
             started.enter_context(
                 start_target(
-                    variant.target,
+                    proxies.with_addresses(variant.target),
                     folder,
                     variant=variant.name,
                     agent=plan.sampling.memory is not None,
+                    faults=bool(plan.faults),
                     allowed_hosts=plan.allowed_hosts,
                     secret_names=plan.secret_names,
                     tracing=tracing,
@@ -211,23 +297,3 @@ def _import_what_judges() -> None:
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
     observer.notify(message("worker-awaited") if count == 1 else message("workers-awaited", count=count))
     observer.notify(message("worker-command", command=command))
-
-
-def _verify(
-    locustfiles: tuple[str, ...],
-    folder: RunFolder,
-    target: Target,
-    journal: Journal,
-    interrupts: Interrupts,
-    observer: RunObserver,
-    fork_server: ForkServer,
-) -> None:
-    """Check the scenario's invariants, unless the target is gone or the user does not want to wait."""
-    if not target.is_alive() or not journal.run_id or interrupts.count > 1:
-        return
-    observer.notify(message("run-verifying"))
-    before = interrupts.count
-    verification = verify_target(
-        locustfiles, target.url, interrupted=lambda: interrupts.count > before, fork_server=fork_server
-    )
-    write_json(folder.verification, verification.to_data())

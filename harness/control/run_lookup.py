@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.control import artifacts
 from harness.errors import HarnessError
-from harness.messages import Option
+from harness.messages import Option, alternatives
 from harness.record.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:
-    from harness.store import Store
+    from harness.store import ListedRun, Store
 
 
 def find_or_fetch(run: str, out: Path) -> RunFolder:
@@ -43,6 +43,18 @@ def has_store(out: Path) -> bool:
     from harness.store.address import FILE_NAME, VARIABLE
 
     return bool(os.environ.get(VARIABLE)) or (out / FILE_NAME).exists()
+
+
+def stored_runs(store: Store, scenario: str, most: int | None = None) -> list[ListedRun]:
+    """The stored runs of a scenario, at most the ``most`` latest, the latest first.
+
+    Raises :class:`HarnessError` if there is none.
+    """
+    runs = store.list_runs(scenario, most=most)
+    if not runs:
+        known = alternatives(scenario, store.scenarios())
+        raise HarnessError("scenario-not-stored", where=store.shown, scenario=scenario, alternatives=known)
+    return runs
 
 
 def existing_store(out: Path) -> Store:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from harness.control.faults import Faults
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.observer import PhaseChanges, RunObserver
+from harness.control.proxies import Proxies
 from harness.messages import Message, message
 from harness.plan.duet import of_build
 from harness.record.journal import Journal, JournalFollower
@@ -118,6 +120,8 @@ class LoadStopper:
         observer: RunObserver,
         interrupts: Interrupts,
         targets: Sequence[tuple[str, Target]],
+        faults: Faults,
+        proxies: Proxies,
         early: EarlyStop | None,
     ) -> None:
         """``targets``: each with its variant. The load also ends when ``early`` says so."""
@@ -125,14 +129,16 @@ class LoadStopper:
         self._observer = observer
         self._interrupts = interrupts
         self._targets = targets
+        self._faults = faults
+        self._proxies = proxies
         self._early = early
-        self._stopping = False
+        self.stopping = False
         self._pressed = 0
 
     def __call__(self, journal: Journal) -> None:
         self._escalate()
-        if not self._stopping and (stop := self._reason_to_stop(journal)) is not None:
-            self._stopping = True
+        if not self.stopping and (stop := self._reason_to_stop(journal)) is not None:
+            self.stopping = True
             reason, text = stop
             self._observer.notify(text)
             self._load.stop(reason)
@@ -144,9 +150,16 @@ class LoadStopper:
                 self._observer.notify(notice)
         if self._interrupts.count:
             return "interrupted", message("run-interrupted")
+        for lost in self._proxies.notices():  # what fails from now on is not the target's fault
+            return "proxies lost", lost
         for variant, target in self._targets:
-            if not target.is_alive():
-                return "target lost", of_build(variant, message("target-lost", end=target.exit_description()))
+            # A fault may have started it again between two looks.
+            if not target.is_alive() and not self._faults.explains_absence and not target.is_alive():
+                end, fault = target.exit_description(), self._faults.last_that_ends_target
+                lost = message("target-lost", end=end)
+                if fault is not None:
+                    lost = message("target-lost-after-fault", end=end, fault=fault)
+                return "target lost", of_build(variant, lost)
         return None if self._early is None else self._early(journal)
 
     def _escalate(self) -> None:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from harness.cluster.listen_address import split_address
 from harness.errors import HarnessError
 from harness.messages import Message, Option, message
-from harness.plan.model import RunPlan, TraceSampling
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import TraceSampling
 from harness.record.run_folder import RunFolder
 from harness.sampling.otlp_receiver import OtlpReceiver, is_installed
 from harness.targets.tracing import FLUSH_S, Tracing
 
 PORT = 4318
-"""OTLP over HTTP: where a target that nobody configured sends its spans."""
+"""OTLP over HTTP: the port to which targets send their spans by default."""
 _LOOPBACK = "127.0.0.1"
 _LATER_S = 0.5
 """How long a batch may take from the target to here."""

@@ -1,4 +1,4 @@
-"""Runs user code in short-lived children: to describe a scenario, and to check its invariants."""
+"""Runs user code in short-lived children, and describes a scenario in one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.engine.fork_server import DESCRIBE, VERIFY, ForkedProcess, ForkServer
+from harness.engine.fork_server import DESCRIBE, ForkedProcess, ForkServer
 from harness.errors import HarnessError, ManyProblemsError, first_problem
-from harness.messages import Message, message
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.utf8 import require_utf8
-from harness.record.redaction import redacted
 
 DESCRIBE_TIMEOUT_S = 60.0
-VERIFY_TIMEOUT_S = 60.0
 _POLL_S = 0.1
+_ENDS_S = 2.0
+"""How long a child may take to end that has returned its result."""
 _LAST_BYTES = 16_384
-"""How much of standard error is searched for the last lines of a child that returned no result."""
+"""How much is read of what a child has printed."""
 
 
 def describe_scenario(
@@ -54,7 +53,7 @@ def describe_scenario(
     )
     path = found.files[0]
     text = require_utf8(request).model_dump_json()
-    result = _run_child(fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=text)
+    result = run_child(fork_server, DESCRIBE, path, DESCRIBE_TIMEOUT_S, interrupted, request=text)
     if "problems" in result:
         problems = [HarnessError.from_data(problem) for problem in result["problems"]]
         raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)
@@ -65,53 +64,22 @@ def describe_scenario(
         raise HarnessError("scenario-not-describable", where=str(path), problem=problem) from error
 
 
-class Verification(NamedTuple):
-    """The result of a scenario's ``verify``. ``reason`` is why it did not pass."""
-
-    status: Literal["pass", "fail", "error", "interrupted"]
-    reason: Message | None
-    duration_s: float
-
-    def to_data(self) -> dict[str, Any]:
-        """As ``verify.json`` keeps it, without secrets."""
-        reason = self.reason and self.reason.map_texts(redacted)
-        data = {"status": self.status, "message": str(reason or ""), "duration_s": self.duration_s}
-        return data | ({"code": reason.code, "params": reason.to_data()["params"]} if reason else {})
-
-
-def verify_target(
-    files: Sequence[str | Path],
-    url: str,
-    *,
-    interrupted: Callable[[], bool] = lambda: False,
-    fork_server: ForkServer | None = None,
-) -> Verification:
-    """Run the scenario's ``verify``. It is ended as soon as ``interrupted()`` is true."""
-    begun = time.monotonic()
-    try:
-        result = _run_child(
-            fork_server, VERIFY, Path(files[0]), VERIFY_TIMEOUT_S, interrupted, files=[*map(str, files)], url=url
-        )
-    except KeyboardInterrupt:
-        reason = message("verify-interrupted")
-        return Verification("interrupted", reason, time.monotonic() - begun)
-    except HarnessError as error:
-        return Verification("error", error.reason(), time.monotonic() - begun)
-    reason_data = result["reason"]
-    return Verification(result["status"], reason_data and Message.from_data(reason_data), result["duration_s"])
-
-
-def _run_child(
+def run_child(
     fork_server: ForkServer | None,
     module: str,
     scenario: Path,
     timeout_s: float,
     interrupted: Callable[[], bool],
+    on_printed: Callable[[str], None] = lambda _: None,
+    *,
+    keeps: bool = False,
     **options: object,
 ) -> dict[str, Any]:
     """The result of ``module``, run in a child with these options.
 
-    Raises ``KeyboardInterrupt`` as soon as ``interrupted()`` is true, and :class:`HarnessError` if there is no result.
+    What the child has started ends with it, unless the ``fork_server`` ``keeps`` it until it is closed. ``on_printed``
+    is called with the last that its code printed. Raises ``KeyboardInterrupt`` as soon as ``interrupted()`` is true,
+    and :class:`HarnessError` if there is no result.
     """
     # Files, not pipes: a process that the scenario leaves behind would keep a pipe open, and a reader waiting.
     with (
@@ -121,11 +89,19 @@ def _run_child(
     ):
         child = server.start(module, stdout=output.fileno(), stderr=errors.fileno(), **options)
         child.stdin.close()
+        # One that waits for a process that is kept (multiprocessing does, at its end) has done its work.
+        done = (lambda: _is_complete(output)) if keeps else (lambda: False)
+        in_time = False
         try:
-            in_time = _ends(child, timeout_s, interrupted)
+            in_time = _ends(child, timeout_s, interrupted, done)
         finally:
-            server.end_strays()  # and the child itself
+            if keeps:
+                child.ends_within(_ENDS_S if in_time else 0.0)
+                child.kill()
+            else:
+                server.end_strays()  # and the child itself
             child.wait()
+            on_printed(_end_of(errors))
         output.seek(0)
         try:
             # A child that wrote its result and then did not end (a thread of the scenario goes on) has succeeded.
@@ -137,16 +113,25 @@ def _run_child(
                 "scenario-process-ended",
                 where=str(scenario),
                 code_of_process=child.returncode,
-                last_lines=" · ".join(_last_lines(errors)) or "nothing",
+                last_lines=" · ".join(_end_of(errors).splitlines()[-3:]) or "nothing",
             ) from error
     assert isinstance(result, dict)
     return result
 
 
-def _ends(child: ForkedProcess, timeout_s: float, interrupted: Callable[[], bool]) -> bool:
-    """Wait for the child's end without reaping it; False if it does not come in time."""
+def _is_complete(output: IO[bytes]) -> bool:
+    output.seek(0)
+    try:
+        json.loads(output.read())
+    except ValueError:
+        return False
+    return True
+
+
+def _ends(child: ForkedProcess, timeout_s: float, interrupted: Callable[[], bool], done: Callable[[], bool]) -> bool:
+    """Wait for the child's end without reaping it, or until it is ``done``; False if that does not come in time."""
     deadline = time.monotonic() + timeout_s
-    while not child.ends_within(_POLL_S):
+    while not child.ends_within(_POLL_S) and not done():
         if interrupted():
             raise KeyboardInterrupt
         if time.monotonic() > deadline:
@@ -154,6 +139,6 @@ def _ends(child: ForkedProcess, timeout_s: float, interrupted: Callable[[], bool
     return True
 
 
-def _last_lines(errors: IO[bytes]) -> list[str]:
+def _end_of(errors: IO[bytes]) -> str:
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - _LAST_BYTES))
-    return errors.read().decode("utf-8", errors="replace").strip().splitlines()[-3:]
+    return errors.read().decode("utf-8", errors="replace").strip()

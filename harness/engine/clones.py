@@ -6,17 +6,17 @@ then it ends, and it ends with the process that it was forked off.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
 from typing import Any
 
 from gevent import _hub_local
 from gevent.hub import Hub
 
-_PR_SET_PDEATHSIG = 1
+from harness.prctl import die_with_parent
+
 _is_clone = False
+_outlives = False
 
 
 class _CloneHub(Hub):
@@ -34,10 +34,17 @@ def watch_forks() -> None:
     os.register_at_fork(after_in_child=_begin_clone)
 
 
+def let_forks_outlive() -> None:
+    """From now on, what is forked off may outlive this process: also the programs that user code starts."""
+    global _outlives
+    _outlives = True
+
+
 def _begin_clone() -> None:
     global _is_clone
     _is_clone = True
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not _outlives:
+        die_with_parent()
     hub_of_thread: Any = _hub_local
     hub_of_thread.set_loop(None)
     hub_of_thread.set_hub(_CloneHub(default=False))

@@ -1,4 +1,4 @@
-"""What is recorded of a failed request: the short line that groups failures, and the detail of a few of them."""
+"""What is recorded of a failed request: a short line to group by, and details of a few."""
 
 from __future__ import annotations
 

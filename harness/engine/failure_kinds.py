@@ -1,4 +1,4 @@
-"""Groups failures, and errors outside requests, by their text, in bounded memory: the rest are counted together."""
+"""Groups failures by their text, in bounded memory: the rest are counted together."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from harness.messages import Message, message
 from harness.record.redaction import redacted
 
 FAILURE_KINDS = 200
-"""Kinds that one worker keeps apart before it asks how frequent a new one is."""
+"""How many kinds one worker keeps apart, however rare; further kinds must be frequent."""
 OTHER_FAILURES = "other failures"
 _MOST_KINDS = 20_000
 _OF_EACH_ENDPOINT = 20
-"""An endpoint keeps so many kinds, however many others have: its one constant error must not be lost among theirs."""
+"""An endpoint keeps this many kinds however many others have, so that its only error is not lost among theirs."""
 _FREQUENT = 10
-"""A further kind is kept once it has occurred so often among the latest."""
+"""A further kind is kept once it has occurred this often among the latest failures."""
 _VARIANTS = 10
 """Texts that differ only in numbers and ids are kept apart up to this number."""
 _VARYING = re.compile(r"(?<!HTTP )\b[\w-]*\d[\w-]*")

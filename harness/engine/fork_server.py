@@ -1,15 +1,12 @@
-"""Imports the engine once, and forks every process that runs user code from the one that has it.
+"""Starts every process that runs user code, by a server that has imported the engine and forks them.
 
 Importing Locust, gevent and the engine takes longer than all else that such a process does before its first request.
-The server is idle otherwise: it never runs user code, has no ZeroMQ context and no thread. When the process that
-started it has gone, also by SIGKILL, it ends what it has forked, what that has started, and itself.
+What the server does is in :mod:`harness.engine.fork_server_process`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
-import logging
 import os
 import select
 import signal
@@ -18,29 +15,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from harness import quick_start
 from harness.cluster.secret import VARIABLE
-from harness.engine.strays import MARK, end_strays
+from harness.engine.strays import MARK, end_strays, strays_of
 from harness.errors import ExitCode, HarnessError
 
 MASTER = "harness.engine.master"
 WORKER = "harness.engine.worker"
 DESCRIBE = "harness.engine.scenario.describe"
-VERIFY = "harness.engine.scenario.verify"
-_LOCUST = "harness.engine.locust.quick_import"
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
+HOOK = "harness.engine.scenario.hooks"
+OWN_ROWS = "harness.engine.scenario.own_rows"
+_PROCESS = "harness.engine.fork_server_process"
 _LENGTH_BYTES = 4
 _MOST_DESCRIPTORS = 3
 _LAST_LINES = 3
-
-logger = logging.getLogger(__name__)
 
 
 class ForkServer:
@@ -53,7 +44,7 @@ class ForkServer:
         self._channel, theirs = socket.socketpair()
         with theirs:
             # -P: modules come from where they are installed, never from the working folder, which may hold a locust.py.
-            command = [sys.executable, "-P", "-m", "harness.quick_start", __name__]
+            command = [sys.executable, "-P", "-m", "harness.quick_start", _PROCESS]
             self._process = subprocess.Popen(
                 [*command, str(os.getpid()), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -68,11 +59,11 @@ class ForkServer:
     def start(self, module: str, *, stdout: int, stderr: int, **options: object) -> ForkedProcess:
         """Start a process that calls ``main`` of ``module`` with these options, in a session of its own.
 
-        Its standard input is a pipe. The options may be secret: they are in no argument and no environment, which
-        others can read. Raises :class:`HarnessError` if the server has ended.
+        Its working folder is that of this process, its standard input a pipe. The options may be secret: they are in no
+        argument and no environment, which others can read. Raises :class:`HarnessError` if the server has ended.
         """
         stdin, writer = os.pipe()
-        order = {"module": module, "options": options}
+        order = {"module": module, "folder": str(Path.cwd()), "options": options}
         try:
             pid, (handle,) = self.ask(order, (stdin, stdout, stderr))
         except BaseException as error:  # raised again: nobody else would close the pipe
@@ -88,8 +79,8 @@ class ForkServer:
         """The server's reply, and the descriptors with it. Raises ``OSError`` if the server has ended."""
         with self._lock:
             try:
-                _send(self._channel, order, descriptors)
-                reply, received = _receive(self._channel)
+                send(self._channel, order, descriptors)
+                reply, received = receive(self._channel)
             except BaseException:  # raised again: what is left of the reply would be taken for the next one
                 self._channel.close()
                 raise
@@ -105,11 +96,18 @@ class ForkServer:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
         return HarnessError("engine-not-started", exit_code=ExitCode.BROKEN, reason=" · ".join(lines) or str(error))
 
+    def has_strays(self) -> bool:
+        """Whether anything that has been started, or that that has started, still runs."""
+        return bool(strays_of(self._mark, self._process.pid, self._adopter))
+
     def end_strays(self) -> None:
         """Kill all that has been started, and what that has started."""
-        server = self._process.pid
-        # The number of a server that has ended may be another process's by now.
-        end_strays(self._mark, server, adopter=server if self._process.poll() is None else None)
+        end_strays(self._mark, self._process.pid, self._adopter)
+
+    @property
+    def _adopter(self) -> int | None:
+        """The server; the number of one that has ended may be another process's by now."""
+        return self._process.pid if self._process.poll() is None else None
 
     def close(self) -> None:
         """End the server and what it has started."""
@@ -167,13 +165,14 @@ class ForkedProcess:
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
 
-def _send(channel: socket.socket, value: object, descriptors: Sequence[int] = ()) -> None:
+def send(channel: socket.socket, value: object, descriptors: Sequence[int] = ()) -> None:
+    """Send a value that JSON has, and up to three open files."""
     data = json.dumps(value).encode()
     socket.send_fds(channel, [len(data).to_bytes(_LENGTH_BYTES)], descriptors)
     channel.sendall(data)
 
 
-def _receive(channel: socket.socket) -> tuple[Any, list[int]]:
+def receive(channel: socket.socket) -> tuple[Any, list[int]]:
     """A value and its descriptors. Raises ``ConnectionError`` if the other side has ended."""
     flags = socket.MSG_CMSG_CLOEXEC
     length, descriptors, _, _ = socket.recv_fds(channel, _LENGTH_BYTES, _MOST_DESCRIPTORS, flags)
@@ -186,107 +185,3 @@ def _receive(channel: socket.socket) -> tuple[Any, list[int]]:
             raise ConnectionError("the other side has ended")
         value += part
     return json.loads(value), descriptors
-
-
-def main() -> None:
-    """Serve until the harness has gone. What is forked returns, too, once its module's ``main`` has."""
-    parent, descriptor = map(int, sys.argv[1:])
-    channel = socket.socket(fileno=descriptor)  # before gevent replaces sockets by those that wait in an event loop
-    server = os.getpid()
-
-    def end(*_: object) -> None:
-        """Only if the harness has gone: the kernel also sends the signal when only the *thread* has that started us."""
-        if os.getppid() != parent:
-            end_strays(os.environ[MARK], spared=server, adopter=server)
-            os._exit(0)
-
-    signal.signal(signal.SIGTERM, end)
-    _adopt_orphans()
-    _signal_when_the_parent_ends(signal.SIGTERM)
-    end()
-    forked = _serve(channel)
-    if forked is None:
-        end_strays(os.environ[MARK], spared=server, adopter=server)
-        return
-    order, descriptors = forked
-    channel.close()
-    _become(server, order, descriptors)
-    try:
-        import_module(order["module"]).main(Namespace(**order["options"]))
-    finally:
-        _leave_threads_behind()
-
-
-def _adopt_orphans() -> None:
-    """Linux, ``prctl(2)``. Forked processes do not inherit it."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _signal_when_the_parent_ends(number: signal.Signals) -> None:
-    """Linux, ``prctl(2)``."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
-
-
-def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """Fork, and say how what is forked has ended. Returns the order in a forked process, None at the end."""
-    for module in (_LOCUST, MASTER, WORKER, DESCRIBE, VERIFY):
-        quick_start.load(module)
-    from gevent.os import fork
-
-    from harness.engine.process_setup import warm_up
-
-    warm_up()
-    while True:
-        try:
-            order, descriptors = _receive(channel)
-        except ConnectionError:
-            return None
-        if isinstance(order, int):
-            ended = os.waitid(os.P_PID, order, os.WEXITED)
-            assert ended is not None
-            _send(channel, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
-            continue
-        try:
-            pid = fork()
-        except OSError as error:
-            _send(channel, str(error))
-        else:
-            if pid == 0:
-                return order, descriptors
-            handle = os.pidfd_open(pid)
-            _send(channel, pid, [handle])
-            os.close(handle)
-        for each in descriptors:
-            os.close(each)
-
-
-def _become(server: int, order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-    """Make this process, just forked, what it would be as a program of its own."""
-    os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _signal_when_the_parent_ends(signal.SIGKILL)
-    if os.getppid() != server:
-        sys.exit("the fork server has ended")
-    for number, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    sys.argv = [order["module"]]
-    sys.orig_argv[:] = [*sys.orig_argv[:-3], order["module"]]
-    _show_command(sys.orig_argv)
-
-
-def _leave_threads_behind() -> None:
-    """Name threads that user code has started and not ended, and let this process end without them."""
-    threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
-    going_on = [name for name in threads if name != threading.main_thread().name]
-    if going_on:
-        logger.warning("ended although threads of the scenario go on: %s", ", ".join(going_on))
-        setattr(threading, "_shutdown", lambda: None)  # noqa: B010  (which waits for them)
-
-
-def _show_command(words: Sequence[str]) -> None:
-    """Show these words as this process's command, in ``ps`` for example, instead of the server's."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end of proc(5)
-    shown = "\0".join(words).encode()[: end - start - 1]
-    ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)

@@ -3,8 +3,8 @@
 It checks the interpreter's audit event (PEP 578) of every connect and of every datagram with an address, which no
 Python library can avoid. Requests on an open connection raise no event, so they cost nothing. An event holds an
 address; its host is known from the name that gevent's resolver looked up before. The resolver refuses names that cannot
-be allowed. ZeroMQ, which connects a worker to its
-master, is not Python and raises no event, and Unix sockets are not checked.
+be allowed. ZeroMQ, which connects a worker to its master, is not Python and raises no event, and Unix sockets are not
+checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gevent import get_hub
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.engine.request_failures import HostNotAllowed
 from harness.plan.hosts import LOCAL, AllowedHosts, address_of, host_key, host_of
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 
 _EVENTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _IP = (socket.AF_INET, socket.AF_INET6)

@@ -12,16 +12,18 @@ import gevent
 from locust.env import Environment
 
 from harness.cluster import messages
+from harness.engine.contract_checker import ContractChecker
+from harness.engine.dealing import Dealer
 from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.last_words import LastWords
 from harness.engine.locust.listeners import ListenerFailures, hold_back_spawning_complete, start_test
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.merger import Merger
-from harness.engine.phase_runner import Phases
+from harness.engine.phase_runner import PhaseRunner
 from harness.engine.run_state import RunState
 from harness.engine.worker_registry import WorkerRegistry
 from harness.messages import Message, message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.frames import Frame
 from harness.record.journal import SCHEMA
 from harness.record.journal_entries import EndReason
@@ -47,16 +49,18 @@ class LoadMaster:
         runner: LoadMasterRunner,
         run_state: RunState,
         registry: WorkerRegistry,
+        checker: ContractChecker | None,
     ) -> None:
         self._plan = plan
         self._environment = environment
         self._runner = runner
         self._run_state = run_state
         self._registry = registry
+        self._checker = checker
         self._workers: list[str] = []
         self._targets: dict[str, int] = {}
         """Which target each worker puts load on, by its id."""
-        self._phases = Phases(plan, environment, runner, run_state, self._workers, self._targets)
+        self._phase_runner = PhaseRunner(plan, environment, runner, run_state, self._workers, self._targets)
         self._merger = Merger({})
         self._asked_to_finish: set[str] = set()
         self._finished: set[str] = set()
@@ -64,6 +68,7 @@ class LoadMaster:
         self._errors = ErrorCounts()
         self._rejected: Counter[str] = Counter()
         """Rejected reports, by worker."""
+        Dealer(runner, plan)
         self._let_spawning_complete_through = hold_back_spawning_complete(environment)
         logging.getLogger().addHandler(ListenerFailures(self._errors.add))
         runner.register_message(messages.FINISHED, self._on_finished)
@@ -109,7 +114,7 @@ class LoadMaster:
             if self._run_state.stopped:
                 break
             if index not in left_out:
-                self._phases.run(index, phase)
+                self._phase_runner.run(index, phase)
         self._environment.events.test_stopping.fire(environment=self._environment)
         self._finish()
         self._runner.mark_stopped()
@@ -170,6 +175,8 @@ class LoadMaster:
             return
         for frame in frames:
             self._run_state.write(frame)
+        if self._checker is not None:
+            self._checker.check(*self._merger.take_responses())
         self._write_seconds(self._merger.whole())
 
     def _reject(self, worker: str, why: str) -> None:
@@ -183,7 +190,7 @@ class LoadMaster:
     def _write_seconds(self, seconds: list[tuple[Frame, SecondTable]]) -> None:
         for frame, table in seconds:
             self._run_state.write(frame)
-            self._phases.add(frame["second"], table)
+            self._phase_runner.add(frame["second"], table)
 
     def _on_finished(self, msg: Any, **_: Any) -> None:
         if msg.node_id not in self._asked_to_finish:
@@ -215,9 +222,11 @@ class LoadMaster:
         elif worker is not None:
             self._lose(worker, reason)
 
-    def _on_quit(self, **_: Any) -> None:
+    def _on_quit(self, msg: Any = None, **_: Any) -> None:
         if self._run_state.stop_reason is None:
-            self._run_state.event("scenario", message("scenario-ended-run"))
+            reason = msg.data.get("reason") if msg is not None and msg.data else None
+            text = message("scenario-ended-run") if reason is None else Message.from_data(reason)
+            self._run_state.event("scenario", text)
             self._run_state.stop("scenario")
 
     def _watch(self) -> None:
@@ -244,7 +253,7 @@ class LoadMaster:
         what = {"worker": lost.index, "host": lost.host, "reason": reason}
         if self._workers:
             self._run_state.event("worker lost", message("worker-lost", left=len(self._workers), **what))
-            self._phases.take_over()
+            self._phase_runner.take_over()
         else:
             self._run_state.event("worker lost", message("last-worker-lost", **what))
             self._run_state.stop("workers lost")
@@ -255,7 +264,7 @@ class LoadMaster:
 
     def _finish(self) -> None:
         """Have every worker stop its users and send what is left."""
-        self._phases.end()
+        self._phase_runner.end()
         # Arrivals that are due still get their turn, unless the run was stopped early.
         wait_s = 0.0 if self._run_state.stop_reason else self._plan.stop_timeout_s
         for worker in self._workers:

@@ -1,10 +1,11 @@
 """The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
 
-It writes one JSON object a line to standard output: ``{"port": …}`` or
-``{"error": …}`` first, then ``{"say": …}``, each a message for people. The first line of standard input is
-``{"target": URL, "left_out": PHASES}``, once the target is ready: the phases, by index, in which nothing would be
-recorded are not run. Then come the controller's commands: ``stop REASON`` ends the run in
-order, ``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine has ended.
+It writes one JSON object a line to standard output: ``{"port": …}`` or ``{"error": …}`` first, then ``{"say": …}``,
+each a message for people. The first line of standard input is a map, once the target is ready: ``target`` is its URL;
+``left_out`` are the phases, by index, that are not run, as nothing would be recorded in them; ``data`` is what
+``setup`` returned; ``contract`` has the settings of :mod:`harness.contracts.checker`, or null. Then come the
+controller's commands: ``stop REASON`` ends the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message in
+JSON) reports that a worker of this machine has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from gevent.fileobject import FileObjectPosix
 
 from harness.cluster.bundle import collect
 from harness.cluster.secret import Keys
+from harness.engine import setup_data
 from harness.engine.clones import end_clone
+from harness.engine.contract_checker import ContractChecker
 from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import ListenerError, fire_init, fire_quit
@@ -77,7 +80,8 @@ def main(given: Namespace) -> None:
     scenario = load_scenario(plan.scenario.locustfiles)
     commands = FileObjectPosix(sys.stdin.fileno(), "r")
     start = json.loads(commands.readline())
-    target = start["target"]
+    target, checker = start["target"], ContractChecker(start["contract"]) if start.get("contract") else None
+    setup_data.keep(start["data"])
     environment = make_environment(scenario, plan, host=target, is_master=True)
     try:
         runner = create_runner(environment, LoadMasterRunner, given.host, given.port)
@@ -94,12 +98,16 @@ def main(given: Namespace) -> None:
     with FrameWriter(Path(given.journal)) as journal:
         registry = WorkerRegistry(runner, plan, target, bundle, say)
         run_state = RunState(journal)
-        master = LoadMaster(plan, environment, runner, run_state, registry)
+        master = LoadMaster(plan, environment, runner, run_state, registry, checker)
         gevent.spawn(_follow_commands, master, run_state, commands)
         send(port=runner.server.port)
         if bundle is not None:
             say(bundle.describe())
+        if checker is not None:
+            checker.wait_until_ready()
         reason = master.run(given.run_id, start["left_out"])
+    if checker is not None:
+        checker.close()
     logger.info("the run has ended: %s", reason)
     fire_quit(environment)
     runner.greenlet.kill(block=False)

@@ -8,47 +8,30 @@ written as further frames of the same second, which readers add up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Annotated, Any, Self
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.engine.checks import OTHER_CHECKS
 from harness.engine.recorder import OTHER_ENDPOINTS
-from harness.errors import first_problem
+from harness.engine.worker_report import WorkerReport
 from harness.record.frames import Frame
 from harness.record.journal_entries import WorkerSecond
+from harness.record.sampled_responses import SampledResponse
 from harness.record.second_accumulator import SecondAccumulator
-from harness.record.second_table import LIMITS, PHASE, SECOND, SecondTable
-from harness.record.traced_requests import TracedRequest
+from harness.record.second_table import SecondTable
 
 PATIENCE_S = 5.0
+MERGED_CHECKS = 1000
+"""Checks beyond this number, of all workers together, are counted as :data:`OTHER_CHECKS`."""
 MERGED_ENDPOINTS = 1 << 16
 """Endpoints beyond this number, of all workers together, are counted as :data:`OTHER_ENDPOINTS`."""
 _AT_ONCE = 8
 """Reports that are added up together: it saves a third of the cost of the numpy calls, and eight fit into the cache."""
-AHEAD_S = 2.0
-"""How far a worker's clock may be ahead of the master's."""
-# Received data must not exhaust memory. A recorder stays far below these limits (harness.engine.recorder).
-_MOST = 1 << 53
-_Count = Annotated[int, Field(ge=0, lt=_MOST)]
-_Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Second = Annotated[int, Field(ge=0, lt=int(LIMITS[SECOND]))]
-_Phase = Annotated[int, Field(ge=0, lt=int(LIMITS[PHASE]))]
-_Word = Annotated[str, Field(max_length=512)]
-_Text = Annotated[str, Field(max_length=1 << 16)]
-_MOST_ENDPOINTS = 1 << 11
-_MOST_FAILURES = 1 << 18
-_MOST_SAMPLES = 1 << 16
-_MOST_TRACED = 1 << 16
-_NewEndpoint = tuple[_Count, _Word, _Word]
-"""Its number, method and name."""
-_Failures = tuple[_Count, _Phase, _Second, _Word, _Word, _Count]
-"""Endpoint, phase, second, failure, its code and how many."""
-_Sample = tuple[_Count, _Phase, _Figure, _Word, Annotated[dict[_Word, _Text], Field(max_length=16)]]
-"""Endpoint, phase, when, failure and detail."""
 
 
 @dataclass
@@ -58,6 +41,8 @@ class _Pending:
     users: int = 0
     workers: list[WorkerSecond] = field(default_factory=list)
     lateness: SecondAccumulator = field(default_factory=SecondAccumulator)
+    checks: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
+    """By name, phase and variant: how often it passed and failed."""
     _requests: SecondAccumulator = field(default_factory=SecondAccumulator)
     _waiting: list[SecondTable] = field(default_factory=list)
     _endpoints: list[int] = field(default_factory=list)
@@ -92,12 +77,15 @@ class Merger:
         self._endpoints: dict[tuple[str, str, str], int] = {}
         self._local: dict[str, dict[int, int]] = {worker: {} for worker in workers}
         """By worker: the number here of each endpoint, by the worker's own number."""
+        self._checks: set[str] = set()
         self._whole = -1
         """The last second that all workers have reported."""
         self._awaited = len(workers)
         """How many workers have not reported beyond it."""
         self._written = -1
         """The last second that :meth:`whole` has returned."""
+        self._responses: list[SampledResponse] = []
+        self._skipped: Counter[str] = Counter()
 
     def lose(self, worker: str) -> None:
         """Wait no longer for this worker's reports."""
@@ -113,22 +101,17 @@ class Merger:
             raise ValueError("it is from no worker of this run")
         local = self._local[worker]
         report = WorkerReport.parse(message, named=local.keys(), now_s=now_s)
-        frames: list[Frame] = []
         variant = self._variants[worker]
-        for own, method, name in report.endpoints:
-            number = self._endpoints.get((variant, method, name))
-            if number is None and len(self._endpoints) >= MERGED_ENDPOINTS:
-                method, name = OTHER_ENDPOINTS
-                number = self._endpoints.get((variant, *OTHER_ENDPOINTS))
-            if number is None:
-                number = self._endpoints[variant, method, name] = len(self._endpoints)
-                frames.append({"kind": "endpoint", "id": number, "method": method, "name": name, "variant": variant})
-            local[own] = number
+        frames = [*self._named(report, variant, local)]
         pending = self._of(report.second)
         pending.users += report.state.users
         pending.workers.append(report.state._replace(worker=self._numbers[worker]))
         pending.lateness.add_table(report.lateness, report.lateness.endpoint)
         self._add_requests(report.requests, local)
+        for name, phase, second, passed, failed in report.checks:
+            self._count_check(self._check_name(name), phase, variant, second, passed, failed)
+        for name, at_s, text in report.check_samples:
+            frames.append({"kind": "check_sample", "name": self._check_name(name), "at_s": at_s, "text": text})
         for endpoint, phase, second, failure, code, count in report.failures:
             fields = {"endpoint": local[endpoint], "phase": phase, "second": second, "failure": failure, "count": count}
             frames.append({"kind": "failure", **fields, "code": code})
@@ -138,8 +121,40 @@ class Merger:
         if report.traced:
             traced = [request._replace(endpoint=local[request.endpoint]) for request in report.traced]
             frames.append({"kind": "traced", "requests": traced})
+        self._responses += (one._replace(endpoint=local[one.endpoint]) for one in report.responses)
+        self._skipped.update(report.skipped)
         self._note(worker, report.second)
         return frames
+
+    def _named(self, report: WorkerReport, variant: str, local: dict[int, int]) -> Iterator[Frame]:
+        """Number the endpoints that a report names, in ``local`` too; the frames of those that nobody has named."""
+        for own, method, name in report.endpoints:
+            number = self._endpoints.get((variant, method, name))
+            if number is None and len(self._endpoints) >= MERGED_ENDPOINTS:
+                method, name = OTHER_ENDPOINTS
+                number = self._endpoints.get((variant, *OTHER_ENDPOINTS))
+            if number is None:
+                number = self._endpoints[variant, method, name] = len(self._endpoints)
+                yield {"kind": "endpoint", "id": number, "method": method, "name": name, "variant": variant}
+            local[own] = number
+
+    def _check_name(self, name: str) -> str:
+        if name not in self._checks:
+            if len(self._checks) >= MERGED_CHECKS:
+                return OTHER_CHECKS
+            self._checks.add(name)
+        return name
+
+    def _count_check(self, name: str, phase: int, variant: str, second: int, passed: int, failed: int) -> None:
+        counts = self._of(second).checks.setdefault((name, phase, variant), [0, 0])
+        counts[0] += passed
+        counts[1] += failed
+
+    def take_responses(self) -> tuple[list[SampledResponse], dict[str, int]]:
+        """Return and forget the responses that workers kept, and how many they skipped, by reason."""
+        taken = self._responses, dict(self._skipped)
+        self._responses, self._skipped = [], Counter()
+        return taken
 
     def _of(self, second: int) -> _Pending:
         pending = self._pending.get(second)
@@ -203,57 +218,8 @@ class Merger:
                 "series": table.to_wire(),
                 "lateness": pending.lateness.table(second).to_wire(),
             }
+            if pending.checks:
+                checks = pending.checks.items()
+                frame["checks"] = [[name, phase, *counts, variant] for (name, phase, variant), counts in checks]
             taken.append((frame, table))
         return taken
-
-
-# Received data must not exhaust memory. A recorder stays far below these limits (harness.engine.recorder).
-
-
-class WorkerReport(BaseModel):
-    """What a worker recorded up to the end of ``second`` and had not sent yet, and its state.
-
-    Endpoints go by the worker's own numbers; it names each once.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
-
-    second: _Second
-    state: WorkerSecond
-    endpoints: Annotated[list[_NewEndpoint], Field(max_length=_MOST_ENDPOINTS)]
-    failures: Annotated[list[_Failures], Field(max_length=_MOST_FAILURES)]
-    samples: Annotated[list[_Sample], Field(max_length=_MOST_SAMPLES)]
-    traced: Annotated[list[TracedRequest], Field(max_length=_MOST_TRACED)] = []
-    requests: SecondTable
-    lateness: SecondTable
-
-    @classmethod
-    def parse(cls, message: Any, *, named: Set[int], now_s: float) -> Self:
-        """Raises ``ValueError`` if ``message`` is not a report that a worker may send at this moment of the run.
-
-        ``named`` are the endpoints that the worker has named before.
-        """
-        if not isinstance(message, dict):
-            raise ValueError("a report is a map")
-        tables = {name: SecondTable.from_wire(message.get(name)) for name in ("requests", "lateness")}
-        try:
-            report = cls.model_validate({**message, **tables})
-        except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
-        report._check(named, int(now_s + AHEAD_S))
-        return report
-
-    def _check(self, named: Set[int], latest: int) -> None:
-        known = named
-        if self.endpoints:
-            known = named | {number for number, *_ in self.endpoints}
-        if len(known) > _MOST_ENDPOINTS:
-            raise ValueError(f"a worker names at most {_MOST_ENDPOINTS:,} endpoints")
-        referenced = {endpoint for endpoint, *_ in (*self.failures, *self.samples)}
-        referenced.update(request.endpoint for request in self.traced)
-        referenced.update(self.requests.endpoint.tolist())
-        if not referenced <= known:
-            raise ValueError("an endpoint has not been named")
-        ended = [self.second, *(second for _, _, second, *_ in self.failures)]
-        if max(*ended, int(self.requests.second.max(initial=0))) > latest:
-            raise ValueError("a second has not come yet")

@@ -1,4 +1,4 @@
-"""Runs the phases of a plan: announces them, controls the number of users, follows a shape, judges stress steps."""
+"""Runs a plan's phases: announces them, controls the users, judges stress steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.run_state import RunState
 from harness.engine.search_steps import LEAD_S, SearchSteps
 from harness.messages import message
-from harness.plan.model import EVERY, Phase, RunPlan, Segment
+from harness.plan.model.phase import EVERY, Phase, Segment
+from harness.plan.model.run import RunPlan
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal_entries import PhaseEndReason
@@ -29,7 +30,7 @@ TAKE_OVER_S = 0.5
 logger = logging.getLogger(__name__)
 
 
-class Phases:
+class PhaseRunner:
     """Runs the phases of ``plan`` over ``workers``, a list that its owner changes when one is lost."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which phase and segment of the plan runs at a moment. A request belongs to the one in which it was started."""
+"""Which phase and segment runs at a moment. A request belongs to those in which it started."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TextIO, cast
 
 import numpy as np
 
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.plan.phases import KINDS, phase_kind
 from harness.record.redacted_lines import RedactedStream
 from harness.record.redaction import add_secret_names

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from gevent import getcurrent
 from greenlet import greenlet
 
-from harness.engine.failure_details import REDACTED_BYTES, Failure, encodable, failure_detail, failure_of
-from harness.engine.failure_kinds import FailureKinds
+from harness.engine.failure_details import REDACTED_BYTES, encodable
+from harness.engine.failure_log import FailureLog
 from harness.engine.phase_track import PhaseTrack
+from harness.engine.response_sampler import ResponseSampler
 from harness.messages import Message, message
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
@@ -27,7 +28,6 @@ from harness.record.second_accumulator import SecondAccumulator, packed
 from harness.record.second_table import SecondTable
 from harness.record.traced_requests import trace_of
 
-SAMPLES_PER_FAILURE = 3
 ENDPOINTS = 1000
 """Further names in one worker (an id in every URL without ``name=``) are counted together."""
 OTHER_ENDPOINTS = ("", "(other endpoints: give requests a name=)")
@@ -36,7 +36,7 @@ _FOLD_AT = 5 * 1024
 """Numbers to aggregate at a time, five a request."""
 _FLAGS, _FAILED = 2, 1
 _MAX_BYTES = 1 << 40
-TRACED = 20_000
+_MOST_TRACED = 20_000
 """The most traced requests that wait for a report, which is due each second."""
 
 _LONGEST_BLOCK_S = 600
@@ -74,16 +74,13 @@ class Recorder:
         """Of each request: its endpoint (with flags), when it was due (or else sent), when it was sent, when it ended
         (``perf_counter``), and the bytes received."""
         self._seconds: dict[int, SecondAccumulator] = {}
-        self._noted_failures: list[tuple[int, float, float, Failure, dict[str, str] | None]] = []
-        """Endpoint, when due or sent, when ended, kind, and the sample to keep."""
-        self._failures: dict[tuple[int, int, int, str, str], int] = {}
-        self._failure_kinds = FailureKinds()
-        self._sampled: dict[tuple[int, str], int] = {}
-        self._samples: list[Wire] = []
+        self._failures = FailureLog(track)
         self.keeps_traced = False
         """Whether to keep each request whose context has the ``traceparent`` that it was sent with."""
         self._traced: list[tuple[bytes, int, float, float, float, bool]] = []
         """Trace id, endpoint, when due, sent and ended, and whether it failed."""
+        self.sampler: ResponseSampler | None = None
+        """Keeps responses for the check against the contract, if there is one."""
 
     def begin(self, began_s: float) -> None:
         """The run's second 0 is at ``began_s`` of this machine's monotonic clock (``time.perf_counter``)."""
@@ -125,9 +122,11 @@ class Recorder:
         except KeyError:
             endpoint = self._endpoint(method, name)
         if exception is not None:
-            failure, sample = self._describe(endpoint, exception, response, context, url)
-            self._noted_failures.append((endpoint // _FLAGS, due_perf_s, end_perf_s, failure, sample))
+            self._failures.note(endpoint // _FLAGS, due_perf_s, end_perf_s, exception, response, context, url)
             endpoint += _FAILED
+        if self.sampler is not None:
+            failed = exception is not None
+            self.sampler.note(endpoint // _FLAGS, due_perf_s, end_perf_s, method, failed, response, url)
         # Made first: a garbage collection that it starts may record a response that was dropped, and fold the list.
         entry = (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
         noted = self._noted
@@ -187,7 +186,7 @@ class Recorder:
 
     def _note_traced(self, trace: bytes, entry: tuple[int, float, float, float, int]) -> None:
         code, due_perf_s, start_perf_s, end_perf_s, _ = entry
-        if len(self._traced) < TRACED and not math.isnan(start_perf_s):
+        if len(self._traced) < _MOST_TRACED and not math.isnan(start_perf_s):
             self._traced.append((trace, code // _FLAGS, due_perf_s, start_perf_s, end_perf_s, code % _FLAGS == _FAILED))
 
     def take_traced(self) -> list[Wire]:
@@ -205,6 +204,22 @@ class Recorder:
             )
         ]
 
+    def take_responses(self) -> tuple[list[Wire], dict[str, int]]:
+        """Return and forget the kept responses (:class:`SampledResponse`), and how many were skipped, by reason.
+
+        Call it before :meth:`take`, which names their endpoints.
+        """
+        if self.sampler is None:
+            return [], {}
+        kept, skipped = self.sampler.take()
+        due_s = np.array([[one.due_perf_s, one.end_perf_s] for one in kept], dtype=np.float64).reshape(-1, 2)
+        due_s -= self._began
+        phases, _, _ = self._track.at(np.where(np.isnan(due_s[:, 0]), due_s[:, 1], due_s[:, 0]))
+        return [
+            [endpoint, phase, *response]
+            for (endpoint, _, _, *response), phase in zip(kept, phases.tolist(), strict=True)
+        ], skipped
+
     def _endpoint(self, method: str, name: str) -> int:
         """The number for a new endpoint, as in ``_endpoints``."""
         key = (method, name)
@@ -216,24 +231,12 @@ class Recorder:
         self._endpoints[key] = number * _FLAGS
         return number * _FLAGS
 
-    def _describe(
-        self, endpoint: int, exception: object, response: Any, context: Any, url: Any
-    ) -> tuple[Failure, dict[str, str] | None]:
-        """The kind of a failure, and the sample to keep of it."""
-        found = failure_of(exception, response)
-        failure = Failure(self._failure_kinds.kind(endpoint, found.text), found.code)
-        sampled = self._sampled.get((endpoint, failure.text), 0)
-        if sampled >= SAMPLES_PER_FAILURE:
-            return failure, None
-        self._sampled[endpoint, failure.text] = sampled + 1
-        return failure, failure_detail(exception, response, context, url)
-
     def _fold(self) -> None:
         """Aggregate what was noted into its seconds."""
-        # Taken out first, here and below: notes that cannot be aggregated must not block all later ones.
+        # Taken out first: notes that cannot be aggregated must not block all later ones.
         noted, self._noted = self._noted, []
         columns = np.array(noted, dtype=np.float64).reshape(-1, 5).T
-        self._fold_failures()
+        self._failures.fold(self._began)
         code, due_s, start_s, end_s = columns[0].astype(np.int64), *(columns[1:4] - self._began)
         timed = ~np.isnan(start_s)
         due_s = np.where(np.isnan(due_s), end_s, due_s)
@@ -259,31 +262,17 @@ class Recorder:
                 timed=timed[here],
             )
 
-    def _fold_failures(self) -> None:
-        noted, self._noted_failures = self._noted_failures, []
-        due_s, ended_s = np.array([entry[1:3] for entry in noted], dtype=np.float64).reshape(-1, 2).T - self._began
-        phases, _, _ = self._track.at(np.where(np.isnan(due_s), ended_s, due_s))
-        moments = zip(phases.tolist(), ended_s.tolist(), strict=True)
-        for (endpoint, _, _, failure, sample), (phase, end_s) in zip(noted, moments, strict=True):
-            key = (endpoint, phase, max(0, int(end_s)), *failure)
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if sample is not None:
-                self._samples.append([endpoint, phase, end_s, failure.text, sample])
-
     def take(self, before_second: int | None) -> tuple[dict[str, bytes], list[Wire], list[Wire], list[Wire]]:
         """Return and forget what ended before ``before_second`` (None: everything).
 
         Returns the requests (:meth:`SecondTable.to_wire`; endpoints as numbered here), endpoints named since the last
-        call (``[number, method, name]``), failures (``[endpoint, phase, second, text, code, count]``) and samples.
+        call (``[number, method, name]``), and failures with their samples (:meth:`FailureLog.take`).
         """
         self._fold()
         ready = sorted(second for second in self._seconds if before_second is None or second < before_second)
         requests = SecondTable.joined([self._seconds.pop(second).table(second) for second in ready])
         endpoints, self._new_endpoints = self._new_endpoints, []
-        failures = [[*key, count] for key, count in self._failures.items()]
-        self._failures = {}
-        samples, self._samples = self._samples, []
-        return requests.to_wire(), endpoints, failures, samples
+        return requests.to_wire(), endpoints, *self._failures.take()
 
 
 def _wire_times(due_s: float, start_s: float, end_s: float) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import gevent
 
 from harness.cluster import messages
 from harness.cpu_meter import CpuMeter
+from harness.engine.checks import CheckRecorder
 from harness.engine.host_guard import Guard
 from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.runners import LoadWorkerRunner
@@ -35,6 +36,7 @@ class Reporter:
         scheduler: ArrivalScheduler,
         guard: Guard,
         block_watch: BlockWatch,
+        checks: CheckRecorder,
     ) -> None:
         self._runner = runner
         self._index = index
@@ -43,6 +45,7 @@ class Reporter:
         self._scheduler = scheduler
         self._guard = guard
         self._block_watch = block_watch
+        self._checks = checks
         self._cpu = CpuMeter()
         self._garbage = Collector()
         self._lag_s = 0.0
@@ -72,7 +75,7 @@ class Reporter:
             self._garbage.collect_if_due(len(self._runner.user_greenlets))
 
     def _probe_lag(self) -> None:
-        """Measure how late the event loop wakes a sleeper: so late a request may be sent."""
+        """Measure how late the event loop wakes a sleeping greenlet: a request may be sent that late."""
         self._block_watch.reset()
         now_s = time.perf_counter()
         self._lag_s = max(self._lag_s, now_s - self._probe_due_s)
@@ -82,7 +85,9 @@ class Reporter:
     def _report(self, before_second: int | None) -> None:
         """Report what ended before that second (None: everything) and was not reported yet."""
         traced = self._recorder.take_traced()
+        responses, skipped = self._recorder.take_responses()
         requests, endpoints, failures, samples = self._recorder.take(before_second)
+        checks, check_samples = self._checks.take()
         cpu = self._cpu.read()
         last = int(self._recorder.now_s()) if before_second is None else before_second - 1
         self._next_second = last + 1
@@ -108,6 +113,10 @@ class Reporter:
             "failures": failures,
             "samples": samples,
             "traced": traced,
+            "checks": checks,
+            "check_samples": check_samples,
+            "responses": responses,
+            "skipped": skipped,
         }
         self._runner.send_message(messages.SECOND, report)
         self._lag_s = 0.0

@@ -10,8 +10,9 @@ from gevent.event import Event as Signal
 
 from harness.messages import Message
 from harness.record.frames import Frame, FrameWriter
-from harness.record.journal_entries import EndReason, Event, EventKind
+from harness.record.journal_entries import EndReason
 from harness.record.redaction import redacted
+from harness.record.run_events import Event, EventKind
 
 logger = logging.getLogger(__name__)
 

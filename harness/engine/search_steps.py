@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from harness.engine.run_state import RunState
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.search import LONGEST, SETTLE_S, Search, broke
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal_entries import PhaseEndReason
 
 LEAD_S = 0.02
-"""What comes is announced this long before it begins, so that the workers know of it in time."""
+"""A step is announced this long before it begins, so that the workers know of it in time."""
 _LONGEST_REST_S = 30.0
 """After a level of the open model that broke, arrivals pause until the queue is empty, but no longer than this."""
 _REPORTED_S = 2.5

@@ -1,4 +1,4 @@
-"""Reads and sends for all connections of a thread together: finds by one epoll which of them have become readable.
+"""Reads and sends for all connections of a thread together, with one epoll.
 
 gevent's loop watches that epoll as one more file. A watcher for each connection costs more for each event, and it wakes
 the worker for each response. While the poller is held, only :meth:`SocketPoller.dispatch` looks for responses: a worker
@@ -33,13 +33,13 @@ class Endpoint(Protocol):
     """A connection as the poller uses it. Only :meth:`resume` may run code of users."""
 
     def read(self) -> bool:
-        """Read what has arrived, or the end of the connection. Returns whether somebody waits for it."""
+        """Read what has arrived, or the end of the connection. Returns whether a user waits for it."""
 
     def transmit(self) -> bool:
         """Send what was queued. Returns False if there will be no response, so that :meth:`resume` must follow."""
 
     def resume(self) -> None:
-        """Let whoever waits run."""
+        """Run the users that wait for what was read."""
 
 
 class SocketPoller:

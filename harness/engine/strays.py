@@ -23,12 +23,16 @@ _AGAIN_S = 0.02
 def end_strays(mark: str, spared: int, adopter: int | None) -> None:
     """Kill all that has this mark, or descends from the process ``adopter``, except the process ``spared``."""
     deadline = time.monotonic() + _LONGEST_S
-    variable = f"{MARK}={mark}".encode()
-    while (found := (_marked(variable) | _descendants(adopter)) - {spared}) and time.monotonic() < deadline:
+    while (found := strays_of(mark, spared, adopter)) and time.monotonic() < deadline:
         for pid in found:  # again and again: one may start another meanwhile
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_AGAIN_S)
+
+
+def strays_of(mark: str, spared: int, adopter: int | None) -> set[int]:
+    """All that has this mark, or descends from the process ``adopter``, except the process ``spared``."""
+    return (_marked(f"{MARK}={mark}".encode()) | _descendants(adopter)) - {spared}
 
 
 def _marked(variable: bytes) -> set[int]:

@@ -15,10 +15,11 @@ from typing import Any
 from harness.cluster import messages
 from harness.cluster.bundle import Bundle
 from harness.cluster.joining import differences, loopback, versions
+from harness.engine import setup_data
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.messages import Message, Option, message
 from harness.plan.hosts import is_loopback
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 
 _LONGEST_NAME = 500
 
@@ -77,7 +78,7 @@ class WorkerRegistry:
         return message("workers-joined", joined=len(self.workers), expected=self._plan.all_workers)
 
     def describe(self, worker: str) -> str:
-        """The number of the worker with that id, or the id of a stranger."""
+        """The number of the worker with that ID, or the ID if it is unknown."""
         return str(self.workers[worker].index) if worker in self.workers else worker
 
     def worker_at(self, index: int) -> str | None:
@@ -129,6 +130,7 @@ class WorkerRegistry:
                 "target": self._target,
                 "scenario": self._bundle.scenario,
                 "files": self._bundle.files,
+                "data": setup_data.setup_data(),
                 "warnings": [warning.to_data() for warning in warnings],
             },
             client_id=machine,

@@ -18,6 +18,6 @@ def explained(recording: RunRecording | BenchRecording, summary: Summary) -> Sum
     if isinstance(recording, BenchRecording):
         return summary
     found = (explanation_of(question) for question in questions_of(recording, summary))
-    # Why a run is broken stands in its verdict.
-    told = [explanation for explanation in found if explanation.causes or explanation.metric != "run"]
-    return summary.model_copy(update={"explanations": told})
+    # The verdict says why a run is broken.
+    kept = [explanation for explanation in found if explanation.causes or explanation.metric != "run"]
+    return summary.model_copy(update={"explanations": kept})

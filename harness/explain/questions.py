@@ -2,42 +2,40 @@
 
 P50, P95 and mean of one endpoint have the same causes, so they are one question: that of the gate that failed, else of
 the change that is clearest. A change of one endpoint is a question of its own only where all endpoints together have
-none.
+none. Where several runs together show the rise, the question is about all of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
+from harness.analysis.attribution import Attribution, attribution_of_nights
 from harness.analysis.comparability import comparable
 from harness.analysis.measurement import measure
-from harness.explain.arithmetic import less, mean_of, share_of, times
+from harness.analysis.nights import Nights, nights_since, undecided_nights
+from harness.explain.arithmetic import less, mean_of, share_of, sum_of, times
+from harness.explain.families import Family, family_of, metric_of
 from harness.messages import Message
 from harness.metrics import RUN_METRICS, run_metric
-from harness.metrics.series import PATTERN, SeriesFigure
 from harness.plan.duet import A, B
+from harness.record.changes import Change
 from harness.record.explanation import Cause, CauseKind, Place
-from harness.record.measurement import ALL, ONLY, Interval, PhaseMeasurement
+from harness.record.gate_result import GateResult
+from harness.record.measurement import ALL, ONLY, Interval, PhaseMeasurement, UndecidedGate
 from harness.record.notice import Notice
-from harness.record.summary import Change, GateResult, PhaseSummary, Summary
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
-Family = Literal["time", "errors", "cpu", "memory", "capacity", "invariant", "database", "run", "other"]
-"""Figures of one family have the same causes. ``run``: the run itself was broken."""
-_TAINTED = {"gate-contaminated", "gate-generator-limited", "gate-generator-late"}
-"""Why gates are inconclusive that have a cause: others, or the generator."""
-_FAMILIES: dict[str, Family] = {
-    "error_rate": "errors",
-    "cpu_per_request": "cpu",
-    "queries_per_request": "database",
-    "db_time": "database",
-    "rss_max": "memory",
-    "rss_growth": "memory",
-}
+_BLOCKED = "gate-blocked"
+_TAINTED = {"gate-contaminated", "gate-generator-limited", "gate-generator-late", _BLOCKED}
+"""Why gates are inconclusive that have a cause: others, the generator, or a target that did not respond at all."""
+_STEP = "gate-step"
+_OPEN = "gate-nights-open"
+"""Undecided, though nights together may show a rise for certain."""
+_UNDECIDED_NIGHTS = {"gate-nights-beyond-limit", _OPEN}
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ class Question:
     endpoint: str | None = None
     gates: tuple[GateResult, ...] = ()
     change: Change | None = None
+    fault: str | None = None
+    """The fault that its gates name: it is about the seconds under it, or the recovery from it."""
 
     @cached_property
     def record(self) -> PhaseRecord | None:
@@ -74,25 +74,57 @@ class Question:
         if self.measured is None:
             return []
         is_duet = self.run.plan.is_duet
-        others = [measure(self.run)] if is_duet else comparable(self.run, self.measured)
+        if self.nights is not None:
+            others = self.nights.before
+        else:
+            others = [measure(self.run)] if is_duet else comparable(self.run, self.measured)
         found = (other.phase(self.measured.name, A if is_duet else self.measured.variant) for other in others)
         return [phase for phase in found if phase is not None]
 
     @cached_property
+    def nights(self) -> Nights | None:
+        """The runs that its first gate judged together with this one; None if it judged this one alone."""
+        gate, phase = next(iter(self.gates), None), self.measured
+        if gate is None or phase is None or self.fault is not None:
+            return None
+        endpoint = gate.endpoint or ALL
+        if gate.code in _UNDECIDED_NIGHTS:
+            asked = UndecidedGate(require=gate.require, phase=gate.phase, endpoint=gate.endpoint)
+            return undecided_nights(self.run, phase, endpoint, run_metric(self.metric), asked)
+        if gate.code == _STEP and self.run.past_runs is not None:
+            place = (phase.name, endpoint, self.metric, self.run.run_id)
+            for series in self.run.past_runs.series:
+                if (series.phase, series.endpoint, series.metric, series.run_ids[-1]) == place:
+                    return nights_since(self.run, phase, series, gate.params["runs"][1])
+        return None
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """The functions whose CPU time grew, in this run or in all of its nights together."""
+        if self.nights is None or self.record is None:
+            return Attribution(self.summary.suspects, self.summary.candidates)
+        return attribution_of_nights(self.run, self.record, self.nights)
+
+    @cached_property
     def observed(self) -> float | None:
+        if self.nights is not None:
+            return self.nights.figure.value
         return self.change.observed if self.change else next((gate.observed for gate in self.gates), None)
 
     @cached_property
     def rise(self) -> Interval | None:
         """By how much it is worse than the baseline, in the metric's unit; None without one, or if it may be none."""
         change = self.change
-        if change is None or change.change is None or change.interval is None:
+        if self.nights is not None:
+            found = less(self.nights.figure, Interval.exactly(self.nights.baseline))
+        elif change is None or change.change is None or change.interval is None:
             return None
-        scale = 100.0 if run_metric(self.metric).unit.is_share else change.baseline
-        low, high = change.interval
-        found = Interval(
-            value=change.observed - change.baseline, low=low * scale, high=None if high is None else high * scale
-        )
+        else:
+            scale = 100.0 if run_metric(self.metric).unit.is_share else change.baseline
+            low, high = change.interval
+            found = Interval(
+                value=change.observed - change.baseline, low=low * scale, high=None if high is None else high * scale
+            )
         if run_metric(self.metric).better == "higher":
             below = -found.value if found.high is None else -found.high
             found = Interval(value=-found.value, low=below, high=-found.low)
@@ -105,7 +137,12 @@ class Question:
 
     @cached_property
     def mean_ms(self) -> Interval | None:
-        """By how much the mean response time of all requests rose; without a baseline, how long it was."""
+        """By how much the mean response time of all requests rose; without a baseline, how long it was.
+
+        Of requests that were not responded to, how long threads of the target had them.
+        """
+        if self.blocked_requests:
+            return self._held_ms
         figures = self.measured and self.measured.endpoints[ALL].figures
         now = figures.get("mean") if figures else None
         if now is None or not self.is_compared:
@@ -113,12 +150,31 @@ class Question:
         before = [found for phase in self.earlier if (found := phase.endpoints[ALL].figures.get("mean")) is not None]
         return less(now, mean_of(before)) if before else None
 
+    @property
+    def blocked_requests(self) -> int:
+        """How many earlier requests waited throughout a phase in which no request began; 0 if one began."""
+        return next((int(str(gate.params["count"])) for gate in self.gates if gate.code == _BLOCKED), 0)
+
+    @cached_property
+    def blocked_cpu_ms(self) -> Interval:
+        """The CPU time that the target used meanwhile, per blocked request."""
+        used = self.measured.resources.get("target", {}).get("cpu_percent") if self.measured else None
+        if used is None or self.record is None:
+            return Interval.exactly(0.0)
+        return Interval.exactly(1000 * used.mean / 100 * self.record.length_s / self.blocked_requests)
+
+    @cached_property
+    def _held_ms(self) -> Interval:
+        """How long threads of the target had a blocked request. Those that none has taken up wait for these."""
+        waits = (self.measured and self.measured.waits) or []
+        return sum_of([*(wait.ms for wait in waits), self.blocked_cpu_ms])
+
     @cached_property
     def whole(self) -> Interval | None:
         """What causes have a part of, in the metric's unit."""
         if self.is_compared:
             return self.rise
-        return None if self.observed is None else Interval(value=self.observed, low=self.observed, high=self.observed)
+        return None if self.observed is None else Interval.exactly(self.observed)
 
     def cause(
         self,
@@ -160,8 +216,8 @@ def questions_of(run: RunRecording, summary: Summary) -> list[Question]:
     asked = list(_of_run(run, summary))
     places = set()
     for question in [*_of_gates(run, summary), *_of_leaks(run, summary), *_of_changes(run, summary)]:
-        place = (question.phase, question.family, question.endpoint)
-        covered = not question.gates and (question.phase, question.family, None) in places
+        place = (question.phase, question.family, question.endpoint, question.fault)
+        covered = not question.gates and (question.phase, question.family, None, None) in places
         if place in places or covered:
             continue
         places.add(place)
@@ -175,16 +231,23 @@ def _of_run(run: RunRecording, summary: Summary) -> Iterator[Question]:
 
 
 def _of_gates(run: RunRecording, summary: Summary) -> Iterator[Question]:
-    failed = [gate for gate in summary.gates if gate.status == "fail" or gate.code in _TAINTED]
-    groups: dict[tuple[str | None, Family, str | None], list[tuple[str, GateResult]]] = {}
+    died = summary.verdict == "broken" and any(end.root for end in summary.ends)
+    tainted = () if died else _TAINTED  # what others or the generator did then does not matter
+    failed = [gate for gate in summary.gates if gate.status == "fail" or gate.code in tainted]
+    failed += [gate for gate in summary.gates if gate.code == _OPEN]
+    groups: dict[tuple[str | None, Family, str | None, str | None], list[tuple[str, GateResult]]] = {}
     for gate in failed:
         metric = metric_of(gate)
-        groups.setdefault((gate.phase, family_of(metric), gate.endpoint), []).append((metric, gate))
-    for (phase, family, endpoint), gates in groups.items():
+        # Whatever they are on, gates on a phase without a request have one cause.
+        place = ("time", None) if gate.code == _BLOCKED else (family_of(metric), gate.endpoint)
+        groups.setdefault((gate.phase, *place, gate.fault), []).append((metric, gate))
+    for (phase, family, endpoint, fault), gates in groups.items():
         metric = gates[0][0]
-        change = _change(summary, phase, endpoint, metric)
+        change = _change(summary, phase, endpoint, metric) if fault is None else None
         results = tuple(gate for _, gate in gates)
-        yield Question(run, summary, family, metric, phase, endpoint, results, change)
+        question = Question(run, summary, family, metric, phase, endpoint, results, change, fault)
+        if results[0].code != _OPEN or question.rise is not None:
+            yield question
 
 
 def _of_leaks(run: RunRecording, summary: Summary) -> Iterator[Question]:
@@ -213,21 +276,3 @@ def _change(summary: Summary, phase: str | None, endpoint: str | None, metric: s
         if (change.phase, change.endpoint, change.metric) == (phase, endpoint, metric)
     )
     return next(found, None)
-
-
-def metric_of(gate: GateResult) -> str:
-    """The metric that a gate is on: the first word of what it requires, or the figure of a series."""
-    figure = re.match(PATTERN, gate.require)
-    if figure:
-        return str(SeriesFigure.parse(figure[0]))
-    found = re.match(r"[\w.]+", gate.require)
-    return found[0] if found else gate.require
-
-
-def family_of(metric: str) -> Family:
-    if metric == "verify":
-        return "invariant"
-    known = RUN_METRICS.get(metric)
-    if known is not None and known.needs == "steps":
-        return "capacity"
-    return _FAMILIES.get(metric, "time" if known else "other")

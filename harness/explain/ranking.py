@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.explain.kinds import KINDS, ROOTS, VOIDING
+from harness.explain.kinds import KINDS, OF_FAULTS, ROOTS, VOIDING
 from harness.explain.questions import Question
 from harness.messages import Message, message
 from harness.metrics import run_metric
@@ -25,13 +25,15 @@ MOST_CAUSES = 5
 
 def explanation_of(question: Question) -> Explanation:
     """What is known of the causes of one figure."""
-    found = [cause for kind in KINDS for cause in kind(question) if _counts(cause)]
+    kinds = KINDS if question.fault is None else OF_FAULTS
+    found = [cause for kind in kinds for cause in kind(question) if _counts(cause)]
     causes = ranked(found)[:MOST_CAUSES]
-    if [cause.kind for cause in causes] == ["cores-taken"]:
+    if [cause.kind for cause in causes] == ["cores-taken"] and not question.attribution.suspects:
         causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))
     change, gate = question.change, next(iter(question.gates), None)
     compared = question.is_compared
-    reference = change.baseline if compared and change else gate.limit if gate else None
+    before = question.nights or change
+    reference = before.baseline if compared and before else gate.limit if gate else None
     return Explanation(
         phase=question.phase,
         endpoint=question.endpoint,
@@ -90,15 +92,22 @@ def _what(question: Question) -> Message:
     """What got worse, as a sentence."""
     if question.family == "run":
         return message("explain-run-broken")
-    if question.family == "invariant":
+    if question.family == "contract" and (contract := question.summary.contract) is not None:
+        return message("explain-contract", breached=contract.breached, checked=contract.checked)
+    if question.family in ("invariant", "contract") or question.blocked_requests:
         return message("explain-invariant", reason=question.gates[0].reason)
     place = {"metric": title(question.metric), "of": _of(question)}
-    change, gate = question.change, next(iter(question.gates), None)
-    if question.is_compared and question.rise is not None and change is not None:
-        code = "explain-rose" if run_metric(question.metric).better == "lower" else "explain-fell"
-        return Message(
-            code, {**place, "by": Estimate(question.rise, change.unit), "now": Amount(change.observed, change.unit)}
-        )
+    gate = next(iter(question.gates), None)
+    if question.is_compared and question.rise is not None and question.observed is not None:
+        metric = run_metric(question.metric)
+        unit = metric.unit.name
+        rise = {**place, "by": Estimate(question.rise, unit), "now": Amount(question.observed, unit)}
+        if question.nights is not None:
+            code = "explain-nights-rose" if metric.better == "lower" else "explain-nights-fell"
+            return Message(code, {**rise, "nights": question.nights.count})
+        return Message("explain-rose" if metric.better == "lower" else "explain-fell", rise)
+    if gate is not None and gate.observed is not None and gate.status == "inconclusive":
+        return message("explain-undecided", require=gate.asked, **place, now=Amount(gate.observed, gate.unit))
     if gate is not None and gate.observed is not None and gate.limit is not None:
         return message(
             "explain-beyond-limit", **place, now=Amount(gate.observed, gate.unit), limit=Amount(gate.limit, gate.unit)
@@ -111,4 +120,5 @@ def _what(question: Question) -> Message:
 def _of(question: Question) -> str:
     """The place, as the end of a name: `` of GET /search in steady``."""
     endpoint = f" of {question.endpoint}" if question.endpoint else ""
-    return f"{endpoint} in {question.phase}" if question.phase else endpoint
+    fault = f" ({question.fault})" if question.fault else ""
+    return f"{endpoint} in {question.phase}{fault}" if question.phase else endpoint

@@ -1,1 +1,1 @@
-"""What each gate observed, whether it held, and the verdict: as the run goes (``live``) and after it (``judge``)."""
+"""What each gate observed, whether it held, and the verdict: during the run and after it."""

@@ -10,16 +10,16 @@ from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.analysis.settling_gates import Settling
 from harness.gates.escalation import weighed_with_earlier_nights
+from harness.gates.nothing_to_judge import no_baseline
 from harness.gates.requirement import Finding, Judgement, detectable_of, judged
-from harness.gates.run_gates import no_baseline
 from harness.messages import Message, alternatives, message
 from harness.plan.bench import BenchGate, name_of, reads
+from harness.record.gate_result import GateResult, Settle
 from harness.record.measurement import BENCHMARKS, Interval, UndecidedGate
-from harness.record.summary import GateResult, Settle
 from harness.recording.bench import BenchRecording
 
 
-def bench_results(gate: BenchGate, suite: BenchRecording, *, asked_since: bool = False) -> list[GateResult]:
+def bench_results(gate: BenchGate, suite: BenchRecording, *, asked_since: bool) -> list[GateResult]:
     """What ``gate`` gives: one result for each benchmark that it names and that was to run.
 
     None where the bench's own call has left all of them out, which :func:`left_out` reports. A gate that was

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.baseline_difference import against
 from harness.analysis.comparability import beside_baseline
+from harness.analysis.faults import under_fault
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
 from harness.analysis.measurement import measure
 from harness.analysis.samples import seconds_in
@@ -17,9 +18,10 @@ from harness.messages import Message, message
 from harness.metrics import TARGET_METRICS
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
-from harness.plan.model import Gate
+from harness.plan.model.run import Gate
+from harness.record.gate_result import Settle
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
-from harness.record.summary import PhaseSummary, Settle
+from harness.record.phase_summary import PhaseSummary
 from harness.recording.run import PhaseRecord, RunRecording
 
 
@@ -37,10 +39,12 @@ class RunDoubt:
 
     def __call__(self, found: Judgement, settling: Settling, figures: dict[str, Any]) -> tuple[Message, Settle]:
         comparison, seconds = self.gate.comparison, self._seconds
+        needed = settling.times_longer and math.ceil(round(seconds * settling.times_longer, 3) / 10) * 10
         settle = Settle(
-            seconds=settling.times_longer and math.ceil(round(seconds * settling.times_longer, 3) / 10) * 10,
+            seconds=None if comparison.during else needed,
+            fault_seconds=needed if comparison.during else None,
             baseline_runs=settling.baseline_runs,
-            metric=self._keener_metric(found) if comparison.baseline else None,
+            metric=self._keener_metric(found) if comparison.baseline and comparison.during is None else None,
             detectable=detectable_of(comparison, found),
         )
         return self._reason(found, settle, figures), settle
@@ -55,6 +59,8 @@ class RunDoubt:
             return message("gate-generator-late", why=strained, **figures)
         if comparison.measures.needs == "steps":
             return message("gate-capacity-uncertain", **figures)
+        if requests < needed and comparison.measures.needs == "checks":
+            return message("gate-too-few-checks", checks=requests, seconds=seconds, needed=needed, **figures)
         if requests < needed:
             return message("gate-too-few-requests", requests=requests, seconds=seconds, needed=needed, **figures)
         ways = self._ways(settle)
@@ -69,21 +75,36 @@ class RunDoubt:
 
     @property
     def _seconds(self) -> int:
-        """The length of the phase, which the builds of a duet share."""
-        return round(self.record.length_s) if self.record.turns else len(seconds_in(self.record))
+        """The length of the phase, which the builds of a duet share; of a gate on a fault, how long that lasted."""
+        if self.gate.comparison.during is not None:
+            return int(under_fault(self.record, self.run, self.gate.comparison.during).sum())
+        return len(seconds_in(self.record))
 
     def _ways(self, settle: Settle) -> list[Message]:
         ways = []
         if settle.seconds is not None:
             ways.append(message("gate-settle-longer", seconds=self._seconds, needed=settle.seconds))
+        if settle.fault_seconds is not None:
+            fault = self.gate.comparison.during
+            ways.append(message("gate-settle-fault", fault=fault, seconds=self._seconds, needed=settle.fault_seconds))
         if settle.baseline_runs is not None:
             ways.append(message("gate-settle-runs", runs=self.baseline_runs, needed=settle.baseline_runs))
         if settle.metric is not None:
             ways.append(message("gate-settle-metric", metric=settle.metric))
+        if not ways and self.gate.comparison.baseline and not self.run.plan.is_duet:
+            ways = [message("gate-settle-duet"), message("gate-settle-calibrated-limit")]
         return ways or [message("gate-settle-limit")]
 
+    def _has_gate_on(self, metric: str) -> bool:
+        """Whether another gate compares that metric of this phase with the baseline."""
+        others = (gate for gate in self.run.plan.gates if gate.comparison.metric == metric and gate.comparison.baseline)
+        return any(gate.phase in (None, self.record.plan.name) for gate in others)
+
     def _keener_metric(self, found: Judgement) -> str | None:
-        """A metric of the target in place of a response time, if this run and its baseline show it more precisely."""
+        """A metric of the target in place of a response time, if this run and its baseline show it more precisely.
+
+        Not one that a gate of the run compares with the baseline already: its own row says what it shows.
+        """
         asked, phase = (
             self.gate.comparison.measures,
             measure(self.run).phase(self.record.plan.name, self.record.variant),
@@ -92,7 +113,12 @@ class RunDoubt:
             return None
         for metric in TARGET_METRICS.values():
             beside = beside_baseline(self.run, phase, ALL, metric.name)
-            if metric.unit is asked.unit and beside is not None and beside.earlier:
+            if (
+                metric.unit is asked.unit
+                and beside is not None
+                and beside.earlier
+                and not self._has_gate_on(metric.name)
+            ):
                 _, seen = against(beside.observed, beside.figures, metric, doubtful=True, calibrated=beside.noise)
                 if _spread(seen) < _spread(found.observed):
                     return metric.name
@@ -113,4 +139,6 @@ def _requests_needed(statistic: object, seconds: int, observed: Interval, limit:
             return requests_to_bound(q, seconds)
         case Proportion() if observed.value == 0 and limit > 0:
             return requests_to_show(limit / 100, seconds)
+        case Proportion() if observed.value == 100 and limit < 100:
+            return requests_to_show(1 - limit / 100, seconds)
     return 0

@@ -7,20 +7,22 @@ from collections.abc import Callable, Sequence
 from harness.analysis.duet import paired
 from harness.analysis.run_sets import SURE
 from harness.gates.live import LiveGates
+from harness.gates.live_faults import LiveFaults
 from harness.gates.requirement import judge_beside
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
 from harness.plan.gating import reads
-from harness.plan.model import Gate, Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import Gate, RunPlan
+from harness.record.gate_result import GateStatus
 from harness.record.journal import Journal
 from harness.record.journal_entries import EndReason
 from harness.record.measurement import ALL
 from harness.record.run_folder import RunFolder
-from harness.record.summary import GateStatus
 from harness.recording.run import RunRecording
 
 LOOK_S = 4
-"""How often a duet's gates are looked at: about every second block."""
+"""How often a duet's gates are checked: about every second block."""
 
 EarlyStop = Callable[[Journal], tuple[EndReason, Message] | None]
 """Called with the journal whenever it may have grown; why the run may end, for the journal and for people."""
@@ -28,14 +30,14 @@ EarlyStop = Callable[[Journal], tuple[EndReason, Message] | None]
 
 def early_stop(plan: RunPlan, folder: RunFolder) -> EarlyStop:
     """What ends a run of ``plan`` early."""
-    return DuetDecided(plan, folder) if plan.is_duet else GateLost(plan)
+    return DuetDecided(plan, folder) if plan.is_duet else GateLost(plan, folder)
 
 
 class GateLost:
     """A gate has failed beyond recovery."""
 
-    def __init__(self, plan: RunPlan) -> None:
-        self._totals = RunTotals(plan)
+    def __init__(self, plan: RunPlan, folder: RunFolder) -> None:
+        self._totals = RunTotals(plan, LiveFaults(plan, folder))
         self._gates = LiveGates(self._totals)
 
     def __call__(self, journal: Journal) -> tuple[EndReason, Message] | None:
@@ -78,7 +80,7 @@ class DuetDecided:
         return "decided", message("duet-gates-held", count=len(statuses))
 
     def _is_last(self, journal: Journal) -> bool:
-        """Whether the last measured phase goes on; what ends later is not measured."""
+        """Whether the last measured phase is running; what ends later is not measured."""
         if not journal.phases or not self._measured:
             return False
         span = journal.phases[-1]
@@ -89,7 +91,7 @@ class DuetDecided:
 
     def _status(self, run: RunRecording, gate: Gate, phase: Phase) -> GateStatus:
         metric = gate.comparison.measures
-        pair = paired(run, phase, gate.endpoint or ALL, metric)
+        pair = paired(run, phase, gate.endpoint or ALL, metric, gate.comparison.during)
         if pair is None:
             return "inconclusive"
         rule = judge_beside(pair.a, pair.effect.widening(SURE))

@@ -12,7 +12,7 @@ from typing import cast
 from harness.gates.judge_bench import judge_bench
 from harness.gates.judge_run import judge_run
 from harness.plan.bench import BenchGate
-from harness.plan.model import Gate
+from harness.plan.model.run import Gate
 from harness.record.summary import Summary
 from harness.recording import BenchRecording, RunRecording
 

@@ -16,9 +16,12 @@ from harness.gates.bench_gates import bench_results, left_out
 from harness.gates.verdict import Decision, weigh
 from harness.messages import Message, message
 from harness.plan.bench import PROFILE, BenchGate
+from harness.record.benchmark_figures import BenchmarkFigures
+from harness.record.changes import BaselineRef, Change
+from harness.record.gate_result import GateResult
 from harness.record.measurement import BENCHMARKS
 from harness.record.suite import Benchmark
-from harness.record.summary import BaselineRef, BenchmarkFigures, Change, GateResult, Summary
+from harness.record.summary import Summary
 from harness.recording.bench import BenchRecording
 
 _INTERNAL_ERROR = 3
@@ -133,7 +136,7 @@ def _warnings(suite: BenchRecording, gates: Sequence[BenchGate]) -> list[Message
     missing = [test for test in suite.report.benchmarks if test not in explained]
     warnings += [message("bench-not-measured", name=suite.shown(test)) for test in missing if suite.ran(test)]
     left = sum(not suite.ran(test) for test in missing)
-    if left and suite.end is not None and suite.report.finished:  # if pytest died, nobody knows
+    if left and suite.end is not None and suite.report.finished:  # not known if pytest died
         warnings.append(message("bench-not-run", left=left, count=len(suite.report.benchmarks)))
     gone = _gone(suite)
     if gone:

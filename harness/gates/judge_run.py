@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.analysis.attribution import attribution_of
 from harness.analysis.changes import changes_of
-from harness.analysis.contamination import contamination_of
+from harness.analysis.checks import checks_of
+from harness.analysis.contamination import contamination_of, most_of_others
+from harness.analysis.contract import contract_of, contract_warnings
 from harness.analysis.duet import duet_changes, duet_of
+from harness.analysis.fault_figures import fault_reports
+from harness.analysis.fault_warnings import fault_warnings
 from harness.analysis.figures import failure_kinds, phase_summary, totals_of
-from harness.analysis.generator import (
-    GeneratorState,
-    clock_warning,
-    dropped_of,
-    generator_of,
-    waiting_for_users,
-    worst_clocks,
-)
+from harness.analysis.generator import GeneratorState, waiting_for_users
+from harness.analysis.generator_summary import clock_warning, dropped_of, generator_of, worst_clocks
 from harness.analysis.leaks import leaks_of
 from harness.analysis.measurement import figures_of
 from harness.analysis.process_ends import ends_of
@@ -24,31 +22,40 @@ from harness.analysis.samples import seconds_in
 from harness.analysis.statements import statements_of
 from harness.analysis.surroundings import surroundings_warnings
 from harness.analysis.traces import trace_notes
-from harness.errors import HarnessError
+from harness.gates.contract import contract_results
+from harness.gates.invariants import invariant_results, verification_of
 from harness.gates.run_gates import run_results
 from harness.gates.verdict import decide
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
 from harness.plan.duet import of_build
-from harness.plan.model import Gate, Phase
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import Gate
 from harness.plan.phases import phase_kind
+from harness.plan.recovery import recovery_allowed_s
+from harness.record.changes import BaselineRef
+from harness.record.fault_report import FaultedSeconds
+from harness.record.gate_result import GateResult
 from harness.record.notice import Notice
-from harness.record.run_folder import RunFolder, read_json
-from harness.record.summary import BaselineRef, Contamination, GateResult, GateStatus, PhaseSummary, Summary
+from harness.record.phase_summary import Contamination, PhaseSummary
+from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _MANY_FAILURES = 0.01
 """The share of failed requests (0…1) from which on a phase gets a warning."""
+
+_LEAST_NAMED = 0.05
+"""Cores of a process that took them. Less would read 0.0."""
 
 
 def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
     """Judge a run under its plan's gates (None), or under ``gates``."""
     phases = [_phase(run, record) for record in run.phases]
     asked = run.plan.gates if gates is None else gates
-    results = [result for gate in asked for result in run_results(gate, run, phases)]
-    if run.plan.scenario.has_verify:
-        status, reason = _verify_finding(run.folder)
-        results.append(GateResult(require="verify", status=status).because(reason))
+    results = [result for gate in asked for result in run_results(gate, run, phases)] + invariant_results(run)
+    contract = contract_of(run)
+    if run.plan.contract is not None:
+        results += contract_results(run.plan.contract, contract, run.folder, asked)
     decision = decide(run, phases, results)
     attribution = attribution_of(run)
     return (
@@ -63,7 +70,10 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             totals=totals_of(run.journal),
             phases=phases,
             gates=results,
+            checks=checks_of(run),
+            figures=_figures(run),
             generator=generator_of(run.journal, any(phase.generator_limited for phase in phases)),
+            faults=fault_reports(run),
             ends=ends_of(run),
             leaks=leaks_of(run),
             suspects=attribution.suspects,
@@ -71,13 +81,19 @@ def judge_run(run: RunRecording, gates: Sequence[Gate] | None) -> Summary:
             profile_notes=[*map(Notice.of, attribution.notes)],
             failures=failure_kinds(run.journal),
             statements=[entry for record in run.phases for entry in statements_of(run, record)],
+            contract=contract,
             baseline=BaselineRef.of(run.baseline),
             changes=duet_changes(run) if run.plan.is_duet else changes_of(run),
             duet=duet_of(run) if run.plan.is_duet else None,
         )
         .decided([*decision.reasons, *_default_gate(asked, results)])
-        .warned(*_warnings(run, phases, asked))
+        .warned(*contract_warnings(contract), *_warnings(run, phases, asked))
     )
+
+
+def _figures(run: RunRecording) -> dict[str, float]:
+    found = verification_of(run) if run.plan.scenario.has_verify else None
+    return found.figures if found is not None else {}
 
 
 def _default_gate(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[Message]:
@@ -97,6 +113,7 @@ def _phase(run: RunRecording, record: PhaseRecord) -> PhaseSummary:
             "dropped": dropped_of(run.journal) if [record.index] == last_open else 0,
             "intervals": figures_of(record, run) if phase_kind(record.plan.kind).has_load else {},
             "contamination": _contamination(run, record),
+            "faulted": _faulted(run, record),
         }
     )
 
@@ -109,19 +126,33 @@ def _contamination(run: RunRecording, record: PhaseRecord) -> Contamination | No
         seconds=found.numbers,
         share=found.share,
         others_cores=found.others_cores,
+        processes=most_of_others(record, run),
         left_out=found.leaves_enough,
-        clean=figures_of(record, run, clean=True),
+        clean=figures_of(record, run, found.all_but_clean),
+    )
+
+
+def _faulted(run: RunRecording, record: PhaseRecord) -> FaultedSeconds | None:
+    found = contamination_of(record, run)
+    if not found.not_counted or not phase_kind(record.plan.kind).has_load:
+        return None
+    return FaultedSeconds(
+        seconds=sorted(found.not_counted),
+        share=1 - found.all_counted / len(found.counted),
+        leaves_enough=found.faults_leave_enough,
+        calm=figures_of(record, run, found.not_counted),
     )
 
 
 def _warnings(run: RunRecording, phases: Sequence[PhaseSummary], gates: Sequence[Gate]) -> list[Message | str]:
     """What a reader of the figures should know, and what could not be sampled."""
-    found: list[Message | str | None] = []
+    found: list[Message | str | None] = [*fault_warnings(run)]  # first, as there may be something left to undo
     for record, phase in zip(run.phases, phases, strict=True):
         found.append(_generator_warning(phase))
         found.append(_contamination_warning(record, phase))
         for warning in (waiting_for_users(record, run), _unread_failures(record.plan, phase, gates)):
             found.append(warning and of_build(record.variant, warning))
+    found += _disturbances(run, phases)
     found += surroundings_warnings(run)
     found.append(clock_warning(worst_clocks(run.journal)))
     found += [
@@ -155,13 +186,27 @@ def _contamination_warning(record: PhaseRecord, phase: PhaseSummary) -> Message 
     found = phase.contamination
     if found is None or not record.plan.measured:
         return None
+    most = [f"{name} {cores:.1f}" for name, cores in found.processes.items() if cores >= _LEAST_NAMED]
     return message(
         "phase-contaminated" if found.left_out else "phase-too-contaminated",
         phase=phase.name,
         contaminated=len(found.seconds),
-        seconds=len(seconds_in(record)),
+        seconds=len(seconds_in(record)) - len(phase.faulted.seconds if phase.faulted else ()),
         others=found.others_cores,
+        who=message("others-named", most=most) if most else "",
     )
+
+
+def _disturbances(run: RunRecording, phases: Sequence[PhaseSummary]) -> Iterator[Message]:
+    """Faults from which the target did not recover in time, and phases of which faults left too few seconds."""
+    for fault in fault_reports(run):
+        allowed_s = recovery_allowed_s(run.plan.gates, fault.name)
+        if fault.recovered is False and fault.recovery_s is not None and fault.recovery_s > allowed_s:
+            params = {"fault": fault.name, "condition": fault.recovery_condition}
+            yield message("fault-not-recovered", seen=Amount(fault.recovery_s, "s"), allowed=allowed_s, **params)
+    for phase in phases:
+        if phase.measured and phase.faulted is not None and not phase.faulted.leaves_enough:
+            yield message("phase-under-faults", phase=phase.name, faulted=len(phase.faulted.seconds))
 
 
 def _unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate]) -> Message | None:
@@ -171,9 +216,13 @@ def _unread_failures(phase: Phase, summary: PhaseSummary, gates: Sequence[Gate])
     """
     if not phase.measured and not phase_kind(phase.kind).by_steps:
         return None
-    if summary.error_rate is None or summary.error_rate <= _MANY_FAILURES or _reads_error_rate(phase, gates):
+    share = summary.error_rate
+    if summary.faulted is not None:  # failures under a fault are expected
+        calm = summary.faulted.calm.get("error_rate")
+        share = None if calm is None else calm.value / 100
+    if share is None or share <= _MANY_FAILURES or _reads_error_rate(phase, gates):
         return None
-    return message("failures-not-gated", share=Amount(100 * summary.error_rate, "%"), phase=phase.name)
+    return message("failures-not-gated", share=Amount(100 * share, "%"), phase=phase.name)
 
 
 def _reads_error_rate(phase: Phase, gates: Sequence[Gate]) -> bool:
@@ -181,29 +230,3 @@ def _reads_error_rate(phase: Phase, gates: Sequence[Gate]) -> bool:
     groups = phase.until.any_of if phase.until else ()
     comparisons = [gate.comparison for gate in reading] + [comparison for group in groups for comparison in group]
     return any(comparison.metric == "error_rate" for comparison in comparisons)
-
-
-def _verify_finding(folder: RunFolder) -> tuple[GateStatus, Message]:
-    """What the scenario's ``verify`` found: what must be true of the target after the run, whatever its speed.
-
-    ``verify.json`` holds ``{"status": "pass" | "fail" | "error" | "interrupted", "message": str, "duration_s":
-    float}``; ``error`` means that ``verify`` itself raised, so that nothing was checked. Raises :class:`HarnessError`
-    where the file is damaged.
-    """
-    if not folder.verification.exists():
-        return "inconclusive", message("invariant-check-not-run")
-    found = read_json(folder.verification)
-    status = found.get("status") if isinstance(found, dict) else None
-    text = str(found.get("message") or "") if isinstance(found, dict) else ""
-    match status:
-        case "pass" if text:
-            return "pass", message("invariants-passed", message=text)
-        case "pass":
-            return "pass", message("invariants-held")
-        case "fail":
-            return "fail", message("invariant-broken", message=text)
-        case "error":
-            return "inconclusive", message("invariant-check-raised", message=text)
-        case "interrupted":
-            return "inconclusive", message("invariant-check-interrupted")
-    raise HarnessError("verify-status-unknown", where=str(folder.verification), status=status)

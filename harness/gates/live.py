@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.gates.live_faults import LiveFaults
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message, message
 from harness.metrics.aggregate import Aggregate
 from harness.metrics.formatting import Amount
+from harness.metrics.named import name_in
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile, Rate
 from harness.plan.duet import A, B
 from harness.plan.gating import reads
-from harness.plan.model import Gate, Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import Gate, RunPlan
 from harness.plan.phases import phase_kind
 from harness.plan.requirement import Comparison
 from harness.record.journal import Journal
@@ -24,7 +27,7 @@ from harness.record.journal_entries import PhaseSpan
 from harness.record.measurement import ALL
 
 MARGIN = 1.5
-"""How far a gate must be beyond what the rest of the phase could make good before it is given up."""
+"""How far a gate must be beyond what the rest of the phase could still correct before it is lost."""
 _FEWEST_OVER = 20
 _FEWEST_FAILURES = 10
 _FEWEST_SECONDS = 3
@@ -72,10 +75,13 @@ class LiveGates:
     def _live(self, gate: Gate, phase: str) -> LiveGate:
         comparison = gate.comparison
         number = self._numbers[phase]
-        of_build_b = self._plan.is_duet and gate.endpoint is None
-        total = self._totals.build(number, B) if of_build_b else self._totals.total(number, gate.endpoint or ALL)
+        of_build_b = self._plan.is_duet and gate.endpoint is None and comparison.fault is None
+        total = self._totals.build(number, B) if of_build_b else self._totals.of_gate(number, gate)
         of_requests = comparison.measures.needs == "requests"
         observed = comparison.measures.value(total) if total is not None and of_requests else None
+        if comparison.measures.needs == "checks" and not self._plan.faults:  # whose seconds do not count
+            passed, failed = self._totals.checks.get((number, name_in(comparison.metric)), (0, 0))
+            observed = 100 * passed / (passed + failed) if passed + failed else None
         limit = None if comparison.baseline else comparison.value
         holds = None if observed is None or comparison.baseline else comparison.holds(observed, comparison.value)
         other = self._totals.build(number, A) if of_build_b and comparison.baseline else None
@@ -95,12 +101,16 @@ class LiveGates:
         """Why ``gate`` would fail in ``phase`` even if all goes well from here on; None while it may hold.
 
         Assumes that the rest of the phase brings as many requests a second as its best second did, all of them good,
-        and asks for :data:`MARGIN` on top. A gate against a baseline is never given up: noise is not known yet.
+        and asks for :data:`MARGIN` on top. A gate against a baseline is never given up: noise is not known yet. Nor is
+        one on a fault, and no other is given up for the seconds that faults disturbed.
         """
         number, endpoint = self._numbers.get(phase, -1), gate.endpoint or ALL
-        span, sofar = self._totals.spans.get(number), self._totals.total(number, endpoint)
+        span, sofar = self._totals.spans.get(number), self._totals.of_gate(number, gate)
         by_second = self._totals.by_second(number, endpoint)
-        if span is None or sofar is None or not sofar.requests or gate.comparison.baseline:
+        comparison = gate.comparison
+        if span is None or sofar is None or not sofar.requests or comparison.baseline or comparison.fault is not None:
+            return None
+        if gate.comparison.measures.needs == "checks":
             return None
         plan = self._plan.phases[number]
         if len(by_second) < _FEWEST_SECONDS or not plan.duration_s:
@@ -109,7 +119,7 @@ class LiveGates:
         if span.end_s is not None and span.reason != "cut short":
             left_s = 0.0
         peak = max(by_second.values()) * _growth(plan, span, sofar.length_s)
-        return _why_lost(gate.comparison, sofar, sofar.requests + left_s * peak, sofar.length_s + left_s)
+        return _why_lost(comparison, sofar, sofar.requests + left_s * peak, sofar.length_s + left_s)
 
     def _phases(self, gate: Gate) -> list[str]:
         if gate.phase is not None:
@@ -133,7 +143,7 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
     metric, limit = comparison.measures, Amount(comparison.value, comparison.measures.unit.name)
     match metric.statistic:
         case Rate():
-            # Of a count that only some requests are in, no more than all of them can come.
+            # A count of some of the requests can grow by at most the number of remaining requests.
             best = Amount(expected / length_s, limit.unit)
             if not comparison.is_upper and best < limit / MARGIN:
                 return message("gate-lost-rate", best=best, limit=limit)
@@ -158,9 +168,11 @@ def _why_lost(comparison: Comparison, sofar: Aggregate, expected: float, length_
     return None
 
 
-def failed_beyond_recovery(plan: RunPlan, journal: Journal, gate: Gate) -> Message | None:
+def failed_beyond_recovery(
+    plan: RunPlan, journal: Journal, gate: Gate, faults: LiveFaults | None = None
+) -> Message | None:
     """Why ``gate`` cannot hold any more, from the journal so far; to follow a run, keep :class:`LiveGates`."""
-    totals = RunTotals(plan.model_copy(update={"gates": (gate,)}))
+    totals = RunTotals(plan.model_copy(update={"gates": (gate,)}), faults)
     totals.update(journal)
     lost = LiveGates(totals).lost()
     return lost.reason if lost is not None else None

@@ -1,4 +1,4 @@
-"""Whether an observed figure meets a requirement for certain, misses it for certain, or is too uncertain to tell.
+"""Whether a figure certainly meets a requirement, certainly misses it, or is too uncertain.
 
 A requirement holds when the whole 95 % interval lies on the good side of the limit and fails when all of it lies on the
 bad side. In between the measurement was too short or too noisy, and the gate is *inconclusive* instead of decided by
@@ -24,8 +24,8 @@ from harness.metrics.statistics import Exact, Maximum, Proportion
 from harness.metrics.target import PeakMemory
 from harness.plan.bench import BenchGate
 from harness.plan.requirement import Comparison
+from harness.record.gate_result import GateResult, GateStatus, Settle
 from harness.record.measurement import Interval
-from harness.record.summary import GateResult, GateStatus, Settle
 
 Requirement = Comparison | BenchGate
 
@@ -64,6 +64,12 @@ class Finding:
     settle: Settle | None = None
     slower: float | None = None
     """If it was judged at equal machine speed, by how much the machine was slower than in the baseline."""
+    at_equal_speed: bool = False
+    """Whether it was judged at equal machine speed, which others that take the cores do not change."""
+    runs: int = 1
+    """How many runs ``observed`` is the mean of."""
+    seconds_left_out: int = 0
+    """How many seconds of the phase ``observed`` leaves out because others took the cores."""
 
     def result(self, requirement: Requirement, *, phase: str | None = None, endpoint: str | None = None) -> GateResult:
         """The finding as the summary has it."""
@@ -81,6 +87,8 @@ class Finding:
             interval=(observed.low, observed.high) if observed and has_interval else None,
             baseline=self.baseline,
             machine_slower=self.slower,
+            runs=self.runs,
+            seconds_left_out=self.seconds_left_out if observed else 0,
             settle=self.settle,
         ).because(self.reason)
 
@@ -119,7 +127,9 @@ def judged(
         reason = message("gate-over-limit", **figures)
     else:
         reason = message("gate-under-limit", **figures)
-    return Finding(found.status, reason, found.observed, found.limit, found.baseline, advice, slower)
+    return Finding(
+        found.status, reason, found.observed, found.limit, found.baseline, advice, slower, slower is not None
+    )
 
 
 def judge(
@@ -196,6 +206,8 @@ def _status(requirement: Requirement, observed: Interval, limit: float) -> GateS
         if limit == 0 and requirement.comparator == "<=":
             # "None at all" is a rule for this run, not an estimate of a rate.
             return "pass" if observed.value == 0 else "fail"
+        if limit == 100 and requirement.comparator == ">=":  # all of them: likewise
+            return "pass" if observed.value == 100 else "fail"
         if requirement.baseline and observed.value == 0 and requirement.is_upper:
             # No run can do better than none.
             return "pass"

@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
+from harness.analysis.blocked import blocked_by
+from harness.analysis.checks import check_samples
 from harness.analysis.comparability import beside_baseline, why_not_comparable
-from harness.analysis.contamination import Contamination, contamination_of
+from harness.analysis.contamination import ENOUGH_S, Contamination, contamination_of
 from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.analysis.run_sets import SURE
-from harness.analysis.series import Counter, PhaseSeries, Quotient, interval_of, phase_series
-from harness.analysis.traces import phase_traces
+from harness.analysis.series import interval_of, phase_series
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
+from harness.gates.invariants import figure_result
 from harness.gates.live import failed_beyond_recovery
+from harness.gates.live_faults import LiveFaults
+from harness.gates.nothing_to_judge import no_baseline, why_no_figure, why_no_phase
+from harness.gates.on_faults import judged_recovery, why_no_fault
 from harness.gates.requirement import Finding, judge, judge_beside, judged
 from harness.gates.steps import judged_by_steps
-from harness.messages import Message, Option, alternatives, message
-from harness.metrics.series import SeriesFigure
+from harness.messages import alternatives, message
+from harness.metrics.named import name_in
 from harness.metrics.statistics import Proportion
 from harness.plan.duet import A, B
 from harness.plan.gating import reads
-from harness.plan.hosts import host_of, is_loopback
-from harness.plan.model import Gate
+from harness.plan.model.run import Gate
 from harness.plan.requirement import Comparison
-from harness.record.measurement import ALL, ONLY, EndpointMeasurement, Interval, UndecidedGate
-from harness.record.summary import GateResult, PhaseSummary
-from harness.recording.recording import Recording
+from harness.record.gate_result import GateResult
+from harness.record.measurement import ALL, CALM, ONLY, EndpointMeasurement, Interval, UndecidedGate
+from harness.record.phase_summary import PhaseSummary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _JUDGED = (ONLY, B)
@@ -37,101 +41,107 @@ _JUDGED = (ONLY, B)
 
 def run_results(gate: Gate, run: RunRecording, summaries: Collection[PhaseSummary]) -> list[GateResult]:
     """What ``gate`` gives: one result for each phase that it reads."""
+    if gate.comparison.measures.needs == "verify":
+        return [figure_result(gate, run)]
     phases = [gate.phase] if gate.phase else [phase.name for phase in run.plan.phases if reads(gate, phase)]
     states = {summary.name: summary for summary in summaries if summary.variant in _JUDGED}
-    if gate.default:  # nobody asked for requests
-        phases = [phase for phase in phases if phase in states and states[phase].requests]
-    return [
+    if gate.default:  # the user did not state it
+        blocked = {record.plan.name for record in run.phases if blocked_by(record, run)}
+        phases = [phase for phase in phases if phase in states and (states[phase].requests or phase in blocked)]
+    results = [
         _finding(gate, run, phase, states).result(gate.comparison, phase=phase, endpoint=gate.endpoint)
         for phase in phases
     ]
+    return [result.model_copy(update={"fault": gate.comparison.fault}) for result in results]
 
 
 def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseSummary]) -> Finding:
     judged_records = (record for record in run.phases if record.variant in _JUDGED)
     record = next((record for record in judged_records if record.plan.name == phase), None)
     if record is None:
-        return Finding("inconclusive", _why_no_phase(phase, [entry.name for entry in run.plan.phases]))
-    contamination = contamination_of(record, run)
-    clean = contamination.leaves_enough and _disturbed_by_others(gate.comparison)
-    endpoints = endpoints_of(record, run, clean=clean)
-    measured = endpoints.get(gate.endpoint or ALL)
-    if measured is None:
-        assert gate.endpoint is not None
-        known = alternatives(gate.endpoint, sorted(name for name in endpoints if name != ALL))
-        reason = message("gate-unknown-endpoint", endpoint=gate.endpoint, phase=phase, known=known)
-        return Finding("inconclusive", reason)
-    observed = measured.figures.get(gate.comparison.metric)
-    if observed is None and gate.comparison.series is not None:
-        observed = interval_of(gate.comparison.series, phase_series(record, run, clean=clean))
-    if observed is None:
-        return Finding("inconclusive", _why_no_figure(gate, run, record))
+        return Finding("inconclusive", why_no_phase(phase, [entry.name for entry in run.plan.phases]))
+    fault = gate.comparison.fault
+    if fault is not None and (without := why_no_fault(fault, run)) is not None:
+        return Finding("inconclusive", without)
+    if gate.comparison.after is not None:
+        return judged_recovery(gate, run, record)
+    contamination = contamination_of(record, run, gate.comparison.during)
+    if fault is None and not contamination.faults_leave_enough:
+        seconds, left = len(contamination.seconds), contamination.all_counted
+        return Finding("inconclusive", message("gate-under-faults", seconds=seconds, left=left, needed=ENOUGH_S))
+    disturbed = _disturbed_by_others(gate.comparison)
+    left_out = contamination.left_out if disturbed else contamination.not_counted
+    found = _observed(gate, run, record, left_out)
+    if isinstance(found, Finding):
+        return found
+    measured, observed = found
     summary = states[phase]
     if gate.default and observed.value == 0:  # a quick run without a failure: no limit to prove, nothing to doubt
-        finding = Finding(
-            "pass", message("default-gate-without-failure", requests=measured.requests), observed, gate.comparison.value
-        )
+        reason = message("default-gate-without-failure", requests=measured.requests)
+        finding = Finding("pass", reason, observed, gate.comparison.value)
     else:
         finding = _judged(gate, run, record, measured, observed, summary)
-    if run.journal.end_reason == "gate failed" and finding.status != "fail" and not contamination.count:
-        # The run was ended for this, so it must be judged by what ended it.
-        lost = failed_beyond_recovery(run.plan, run.journal, gate.model_copy(update={"phase": phase}))
-        if lost is not None:
-            finding.status, finding.reason = "fail", lost
-    if run.journal.end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
-        # The requests that were cut off count as failed, and the others had no time to fail.
-        finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
+    finding = _as_the_run_ended(finding, gate, run, record, contamination)
     if gate.comparison.measures.needs == "steps":
         return finding  # it leaves out those in which the generator was the limit
-    if finding.slower is None:  # at equal machine speed, others do not matter
+    if not finding.at_equal_speed:  # others do not matter there
         finding = _uncontaminated(finding, gate.comparison, contamination)
+        finding.seconds_left_out = contamination.count if disturbed and contamination.leaves_enough else 0
     limits = _limited_generator_matters(gate.comparison, record)
-    # Nobody asked for more than what the scenario itself chose to do, or what it took to decide a duet's gates.
+    # The phase was complete: the scenario itself ended it, or a duet's gates were decided.
     whole = (gate.default and run.journal.end_reason == "scenario") or run.journal.end_reason == "decided"
     return _qualified(finding, summary, limits=limits, whole=whole)
 
 
-def _why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message:
-    phase, metric = record.plan.name, gate.comparison.metric
-    needs = gate.comparison.measures.needs
-    if gate.comparison.series is not None:
-        return _why_no_series(gate.comparison.series, phase_series(record, run), phase)
-    if needs == "requests" or not len(record.table):
-        return message("gate-no-requests", phase=phase)
-    if needs == "steps":
-        return message("gate-no-capacity", phase=phase, metric=metric)
-    if needs == "traces":
-        if run.plan.sampling.traces is None:
-            return message("gate-traces-off", metric=metric, option=Option("otlp"))
-        if phase_traces(run, record):
-            return message("gate-not-recorded", metric=metric)
-        return message("gate-not-traced", metric=metric, phase=phase)
-    target = run.plan.target
-    if target.kind == "attached" and target.pid is None:
-        if target.url and not is_loopback(target.url):
-            return message("gate-target-elsewhere", metric=metric, host=host_of(target.url))
-        return message("gate-target-pid-unknown", metric=metric, option=Option("pid"))
-    return message("gate-target-not-sampled", metric=metric, phase=phase)
+def _observed(
+    gate: Gate, run: RunRecording, record: PhaseRecord, left_out: frozenset[int]
+) -> tuple[EndpointMeasurement, Interval] | Finding:
+    """What was measured for the gate, and its figure; a finding where there is none."""
+    comparison = gate.comparison
+    endpoints = endpoints_of(record, run, left_out)
+    measured = endpoints.get(gate.endpoint or ALL)
+    if measured is None:
+        assert gate.endpoint is not None
+        phase, known = record.plan.name, alternatives(gate.endpoint, sorted(name for name in endpoints if name != ALL))
+        reason = message("gate-unknown-endpoint", endpoint=gate.endpoint, phase=phase, known=known)
+        return Finding("inconclusive", reason)
+    observed = measured.figures.get(comparison.metric)
+    if observed is None and comparison.series is not None:
+        observed = interval_of(comparison.series, phase_series(record, run, left_out))
+    if observed is None and (blocked := blocked_by(record, run)) and comparison.measures.needs == "requests":
+        return _blocked(comparison, record, blocked)
+    if observed is None:
+        return Finding("inconclusive", why_no_figure(gate, run, record))
+    if comparison.measures.needs == "checks":
+        made = check_samples(record, run, left_out)[name_in(comparison.metric)]
+        measured = measured.model_copy(update={"requests": int(made.requests.sum())})
+    return measured, observed
 
 
-def _why_no_series(figure: SeriesFigure, found: PhaseSeries, phase: str) -> Message:
-    for part in figure.parts:
-        series = found.find(part.series)
-        if series is None:
-            known = alternatives(part.series, [name for _, name in found.names()])
-            return message("gate-series-missing", series=part.series, phase=phase, known=known)
-        if isinstance(series, Quotient) and part.statistic != "rate":
-            continue  # there was nothing to divide by
-        if interval_of(SeriesFigure(part.series, part.statistic), found) is None:
-            code = "gate-series-is-counter" if isinstance(series, Counter) else "gate-series-is-gauge"
-            return Message(code, {"series": part.series, "statistic": part.statistic})
-    return message("gate-series-divided-by-zero", phase=phase)
+def _as_the_run_ended(
+    finding: Finding, gate: Gate, run: RunRecording, record: PhaseRecord, contamination: Contamination
+) -> Finding:
+    """What it does to a finding that the run was ended for a gate, or interrupted."""
+    end_reason = run.journal.end_reason
+    if end_reason == "gate failed" and gate.comparison.fault is None and finding.status != "fail":
+        # The run was ended for this, so it must be judged by what ended it.
+        asked, faults = gate.model_copy(update={"phase": record.plan.name}), LiveFaults(run.plan, run.folder)
+        lost = None if contamination.count else failed_beyond_recovery(run.plan, run.journal, asked, faults)
+        if lost is not None:
+            finding.status, finding.reason = "fail", lost
+    if end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
+        # The requests that were cut off count as failed, and the others had no time to fail.
+        finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
+    return finding
 
 
-def _why_no_phase(phase: str, planned: list[str]) -> Message:
-    if phase in planned:
-        return message("gate-phase-not-begun", phase=phase)
-    return message("gate-phase-not-planned", phase=phase, known=alternatives(phase, planned))
+def _blocked(comparison: Comparison, record: PhaseRecord, count: int) -> Finding:
+    """Of a phase whose users all waited for responses: they took longer than the phase, so nothing was fast enough."""
+    metric = comparison.measures
+    bounded = comparison.comparator[0] == ("<" if metric.better == "lower" else ">")
+    fails = bounded and not metric.unit.is_share and not comparison.baseline
+    reason = message("gate-blocked", phase=record.plan.name, count=count, length_s=record.load_s)
+    return Finding("fail" if fails else "inconclusive", reason, limit=comparison.value if fails else None)
 
 
 def _judged(
@@ -151,15 +161,15 @@ def _judged(
     if run.baseline is None:
         return Finding("inconclusive", no_baseline(run), observed)
     phase, metric, endpoint = record.plan.name, gate.comparison.metric, gate.endpoint or ALL
-    of_phase = measure(run).phase(phase, record.variant)
-    beside = beside_baseline(run, of_phase, endpoint, metric) if of_phase else None
+    of_phase = measure(run).phase(phase, record.variant, gate.comparison.during or CALM)
+    asked = UndecidedGate(require=gate.comparison.source, phase=phase, endpoint=gate.endpoint)
+    beside = beside_baseline(run, of_phase, endpoint, metric, gate=asked) if of_phase else None
     if of_phase is None or beside is None or not beside.earlier:
         unknown = message("baseline-lacks-figure", metric=metric, phase=phase, endpoint=endpoint or "all endpoints")
         return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
     doubt = RunDoubt(gate, run, record, measured, summary, len(beside.earlier))
     rule = partial(judge, calibrated=beside.noise)
     finding = judged(gate.comparison, beside.observed, beside.figures, doubt, rule, beside.slower)
-    asked = UndecidedGate(require=gate.comparison.source, phase=phase, endpoint=gate.endpoint)
     return weighed_with_earlier_nights(finding, gate.comparison, run, of_phase, endpoint, asked)
 
 
@@ -174,10 +184,11 @@ def _judged_beside_a(
     metric = gate.comparison.measures
     if metric.needs == "metrics":
         return Finding("inconclusive", message("gate-series-in-duet"))
-    pair = paired(run, record.plan, gate.endpoint or ALL, metric)
-    of_a = measure(run).figure(record.plan.name, gate.endpoint or ALL, metric.name, A)
-    # Growth is no matter of turns, and too few requests are traced to compare turn by turn.
-    if (metric.unit.is_signed or metric.needs == "traces") and of_a is not None:
+    during = gate.comparison.during
+    pair = paired(run, record.plan, gate.endpoint or ALL, metric, during)
+    of_a = measure(run).figure(record.plan.name, gate.endpoint or ALL, metric.name, A, during or CALM)
+    # Growth does not depend on turns, and too few requests are traced, or checked, to compare turn by turn.
+    if (metric.unit.is_signed or metric.needs in ("traces", "checks")) and of_a is not None:
         observed = measured.figures[metric.name]
         return judged(gate.comparison, observed, [of_a], RunDoubt(gate, run, record, measured, summary, 1))
     if pair is None:
@@ -189,11 +200,6 @@ def _judged_beside_a(
         RunDoubt(gate, run, record, measured, summary, 0),
         judge_beside(pair.a, pair.effect.widening(SURE)),
     )
-
-
-def no_baseline(recording: Recording) -> Message:
-    """Why a gate cannot compare with a baseline."""
-    return recording.no_baseline or message("baseline-missing", run=str(recording.folder.path))
 
 
 def _uncontaminated(finding: Finding, comparison: Comparison, contamination: Contamination) -> Finding:
@@ -210,7 +216,7 @@ def _uncontaminated(finding: Finding, comparison: Comparison, contamination: Con
     finding.reason = message(
         "gate-contaminated",
         contaminated=contamination.count,
-        seconds=len(contamination.seconds),
+        seconds=contamination.all_counted,
         others=contamination.others_cores,
         reason=finding.reason,
     )
@@ -229,6 +235,8 @@ def _limited_generator_matters(comparison: Comparison, record: PhaseRecord) -> b
     In the closed model the phase asks for users, and they were there: they only sent less. That leaves shares of what
     they sent as they are. In the open model, the load that the phase asks for was not put on.
     """
+    if comparison.measures.needs == "contract":
+        return False
     of_sent = isinstance(comparison.measures.statistic, Proportion) and not comparison.baseline
     return record.plan.model == "open" or not of_sent
 

@@ -1,4 +1,4 @@
-"""What a run has shown so far, added up as the journal grows; the live view and the gates read the same totals.
+"""Totals of a run so far, added up as the journal grows, for the live view and the gates.
 
 Each second is added once. Only sums are kept, and the last minute second by second, so the cost does not grow with the
 run.
@@ -10,9 +10,11 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from harness.gates.live_faults import LiveFaults
 from harness.metrics.aggregate import Accumulator, Aggregate
 from harness.plan.duet import A
-from harness.plan.model import EVERY, Phase, RunPlan
+from harness.plan.model.phase import EVERY, Phase
+from harness.plan.model.run import Gate, RunPlan
 from harness.plan.phases import phase_kind
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
@@ -56,11 +58,25 @@ class SecondStats:
         )
 
 
+class _Seconds(Accumulator):
+    """The requests of some seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: set[int] = set()
+
+    def add_in(self, second: int, part: EndpointSecond) -> None:
+        self.seconds.add(second)
+        self.add(part)
+
+
 class RunTotals:
     """Follows a journal; :meth:`update` adds what the journal has gained since the last call."""
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, plan: RunPlan, faults: LiveFaults | None = None) -> None:
         self.plan = plan
+        self.faults = faults
+        """None if no gate needs them: then all seconds count."""
         self.epoch_s = 0.0
         """When the run began; 0 before."""
         self.now_s = 0.0
@@ -70,6 +86,8 @@ class RunTotals:
         """The last :data:`KEPT_S` seconds that were recorded, in order."""
         self.failures: Counter[tuple[Endpoint, str]] = Counter()
         """Of the whole run, by endpoint and kind."""
+        self.checks: dict[tuple[int, str], list[int]] = {}
+        """By phase and name: how often a check of the scenario passed and failed; in a duet, on build B."""
         self.ended = False
         self._phases: dict[int, Accumulator] = {}
         self._builds: dict[tuple[int, str], Accumulator] = {}
@@ -81,7 +99,11 @@ class RunTotals:
         self._newest = -1
         self._gated = {gate.endpoint or ALL for gate in plan.gates}
         self._by_second: dict[tuple[int, str], Counter[int]] = {}
-        """Requests second by second, of what gates read."""
+        """Requests second by second, of what gates read, without the seconds that faults disturbed."""
+        self._disturbed: dict[tuple[int, str], _Seconds] = {}
+        """These seconds."""
+        self._under: dict[tuple[int, str, str], _Seconds] = {}
+        """Those in which the fault of that name was active."""
         self._arrived = 0
         self._failures_seen = 0
 
@@ -124,6 +146,24 @@ class RunTotals:
         found = self._phases.get(phase) if endpoint == ALL else self._endpoints.get((phase, endpoint))
         return found.over(self._length_s(phase)) if found is not None else None
 
+    def of_gate(self, phase: int, gate: Gate) -> Aggregate | None:
+        """What a gate reads of :meth:`total`: the seconds under the fault that it names, or those without any."""
+        endpoint = gate.endpoint or ALL
+        if gate.comparison.fault is not None:
+            under = self._under.get((phase, endpoint, gate.comparison.fault))
+            return under.over(len(under.seconds)) if under is not None else None
+        total, disturbed = self.total(phase, endpoint), self._disturbed.get((phase, endpoint))
+        if total is None or disturbed is None:
+            return total
+        part = disturbed.over(len(disturbed.seconds))
+        return Aggregate(
+            total.requests - part.requests,
+            total.started - part.started,
+            total.failures - part.failures,
+            total.response.minus(part.response),
+            max(0.0, total.length_s - part.length_s),
+        )
+
     def build(self, phase: int, build: str) -> Aggregate | None:
         """As :meth:`total`, of one build of a duet, which has half of the time if they take turns."""
         found = self._builds.get((phase, build))
@@ -136,12 +176,14 @@ class RunTotals:
         return found.service_over(self._length_s(phase)) if found is not None else None
 
     def by_second(self, phase: int, endpoint: str = ALL) -> Counter[int]:
-        """How many requests ended in each second, of those that :meth:`total` counts for a gate."""
+        """How many requests ended in each second, of those that :meth:`of_gate` counts for a gate without a fault."""
         return self._by_second.get((phase, endpoint), Counter())
 
     def update(self, journal: Journal) -> bool:
         """Add what is new; whether any second was."""
         self.epoch_s = journal.epoch_s
+        if self.faults is not None:
+            self.faults.update()
         self.spans = {span.phase: span for span in journal.phases}
         self.now_s = journal.last_s
         self.ended = journal.end_s is not None
@@ -153,6 +195,10 @@ class RunTotals:
         for second in arrived:
             for part in second.endpoint_seconds:
                 self._add(second.second, part, journal.endpoints[part.endpoint])
+            for check in second.checks:
+                if check.variant != A:
+                    counts = self.checks.setdefault((check.phase, check.name), [0, 0])
+                    counts[:] = counts[0] + check.passed, counts[1] + check.failed
         # A part that a worker reported late makes a known second grow.
         changed = {second.second for second in arrived}
         self.seconds = {
@@ -176,8 +222,15 @@ class RunTotals:
             self._steps.setdefault(part.segment, Accumulator()).add(part)
         if phase == self._newest or endpoint in self._gated:
             self._endpoints.setdefault((phase, endpoint), Accumulator()).add(part)
+        at_s = self.epoch_s + second
+        disturbed = self.faults is not None and self.faults.disturb(at_s)
         for key in self._gated & {ALL, endpoint}:
-            self._by_second.setdefault((phase, key), Counter())[second] += part.requests
+            if not disturbed:
+                self._by_second.setdefault((phase, key), Counter())[second] += part.requests
+                continue
+            self._disturbed.setdefault((phase, key), _Seconds()).add_in(second, part)
+            for fault in self.faults.at_work(at_s) if self.faults is not None else ():
+                self._under.setdefault((phase, key, fault.name), _Seconds()).add_in(second, part)
 
     def _length_s(self, phase: int) -> float:
         span = self.spans.get(phase)

@@ -7,11 +7,11 @@ accepted a run at that level.
 from __future__ import annotations
 
 from harness.analysis.change_points import FEWEST
+from harness.analysis.nights import standing
 from harness.gates.requirement import Finding
 from harness.messages import message
 from harness.metrics.formatting import Amount
 from harness.plan.requirement import Comparison
-from harness.record.history import Series, Step
 from harness.record.measurement import Interval
 from harness.recording.run import RunRecording
 
@@ -25,14 +25,18 @@ def judged_by_steps(
     place = (phase, endpoint, comparison.metric)
     series = next((one for one in run.past_runs.series if (one.phase, one.endpoint, one.metric) == place), None)
     runs = len(series.figures) if series else 0
+    is_equal = series is not None and series.at_equal_speed
+    if series is not None and series.run_ids[-1] == run.run_id:  # as the step is judged: at equal speed in all seconds
+        observed = series.figures[-1]
     if series is None or runs < FEWEST:
         short = message(
             "gate-history-too-short", metric=comparison.metric, runs=runs, all=len(run.past_runs.runs), needed=FEWEST
         )
-        return Finding("inconclusive", short, observed)
-    step = _standing(series, comparison.is_upper)
+        return Finding("inconclusive", short, observed, at_equal_speed=is_equal)
+    step = standing(series, upwards=comparison.is_upper)
     if step is None:
-        return Finding("pass", message("gate-no-step", metric=comparison.metric, runs=runs), observed)
+        none = message("gate-no-step", metric=comparison.metric, runs=runs)
+        return Finding("pass", none, observed, at_equal_speed=is_equal)
     before, after = (Amount(level, series.unit) for level in (step.level_before, step.level_after))
     reason = message(
         "gate-step",
@@ -42,16 +46,4 @@ def judged_by_steps(
         runs=[run.run_id for run in (step.before, step.after)],
         commits=[run.commit or "no commit" for run in (step.before, step.after)],
     )
-    return Finding("fail", reason, observed, step.level_before, step.level_before)
-
-
-def _standing(series: Series, upwards: bool) -> Step | None:
-    """The latest step in that direction that nobody accepted and of which at least half is still there."""
-    if not series.steps:
-        return None
-    sign, now = (1 if upwards else -1), series.steps[-1].level_after
-    for step in reversed(series.steps):
-        halfway = (step.level_before + step.level_after) / 2
-        if step.accepted is None and sign * (step.level_after - step.level_before) > 0 and sign * (now - halfway) >= 0:
-            return step
-    return None
+    return Finding("fail", reason, observed, step.level_before, step.level_before, at_equal_speed=is_equal)

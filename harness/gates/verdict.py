@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.analysis.killed_on_purpose import fault_that_ended_target
 from harness.analysis.process_ends import ends_of
 from harness.errors import ExitCode
 from harness.messages import Message, message
 from harness.plan.duet import of_build
+from harness.record.gate_result import GateResult
 from harness.record.journal import Journal
-from harness.record.journal_entries import HOST_NOT_ALLOWED, REQUESTS_MISSING
-from harness.record.summary import GateResult, PhaseSummary, Verdict
+from harness.record.journal_entries import HOST_NOT_ALLOWED
+from harness.record.phase_summary import PhaseSummary
+from harness.record.run_events import REQUESTS_MISSING
+from harness.record.summary import Verdict
 from harness.recording.run import RunRecording
 
 
@@ -43,13 +47,13 @@ def decide(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence[
     if results or raised:
         broken = [*broken, message("no-requests"), *raised]
         return weigh(results, failed=failed, broken=broken, interrupted=interrupted)
-    # A file that only prints, say, is no mistake: nothing asks for requests.
+    # A file that only prints, for example, is not a mistake: nothing requires requests.
     decision = weigh(results, failed=failed, broken=broken, interrupted=interrupted)
     return replace(decision, reasons=[*decision.reasons, message("no-requests")])
 
 
 def _raised_instead(journal: Journal) -> list[Message]:
-    """What user code raised in a run without a request: it may be why there is none."""
+    """Errors of user code in a run without requests: they may be the reason."""
     said = [event.message for event in journal.events if event.kind == "scenario"]
     once = [each.params["error"] if each.code == "scenario-error-repeated" else each for each in said]
     return [each for each in once if isinstance(each, Message) and each.code in ("task-raised", "user-not-created")]
@@ -60,8 +64,8 @@ def weigh(
     *,
     failed: Sequence[Message] = (),
     unsure: Sequence[Message] = (),
-    broken: Sequence[Message] = (),
-    interrupted: Message | None = None,
+    broken: Sequence[Message],
+    interrupted: Message | None,
 ) -> Decision:
     """The verdict from what gates found, and from what else failed, is uncertain, or makes the run invalid."""
     failed = [*(reason_of(result) for result in results if result.status == "fail"), *failed]
@@ -93,6 +97,8 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
         case "target lost":
             ends = [of_build(end.variant, end.notice.message()) for end in ends_of(run) if end.root]
             end = ends[0] if ends else message("target-died-or-silent")
+            if (fault := fault_that_ended_target(run)) is not None:
+                end = message("target-ended-by-fault", fault=fault)
             if all(variant.target.kind == "attached" for variant in run.plan.targets):  # then there is no log of it
                 reasons.append(message("attached-target-was-lost", end=end))
             else:
@@ -100,6 +106,8 @@ def _broken(run: RunRecording, phases: Sequence[PhaseSummary], results: Sequence
                 reasons.append(message("target-was-lost", end=end, logs=logs or [run.folder.target_log.name]))
         case "workers lost":
             reasons.append(message("workers-lost"))
+        case "proxies lost":
+            reasons.append(message("proxies-ended"))
         case "error":
             reasons.append(message("run-error"))
     reasons += [event.message for event in journal.events if event.kind in REQUESTS_MISSING]

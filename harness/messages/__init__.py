@@ -54,7 +54,7 @@ def keyword_argument(option: Option) -> str:
 
 
 def _quotable(option: Option) -> str:
-    """Its value in one line: nobody copies more than that."""
+    """Its value in one line, because a suggestion to copy must be short."""
     value = str(option.value)
     return value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
 

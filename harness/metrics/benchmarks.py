@@ -1,4 +1,4 @@
-"""Metrics of a benchmark: its times are seconds of one call, over all rounds; its memory is that of one more call."""
+"""Metrics of a benchmark: the time of one call over all rounds, and the memory of one more call."""
 
 from __future__ import annotations
 

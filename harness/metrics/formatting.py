@@ -21,6 +21,12 @@ def number(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _nearly_all(percent: float) -> str:
+    """A share just below 100 % with two digits of what is missing: ``99.95``."""
+    text = f"{percent:.{1 - math.floor(math.log10(100 - percent))}f}"
+    return text.rstrip("0").rstrip(".")
+
+
 def title(metric: str) -> str:
     """A metric as a sentence names it: ``P95``, ``error rate``, ``CPU per request``."""
     if metric[:1] == "p" and metric[1:].isdigit():
@@ -49,6 +55,8 @@ class Amount(float):
         return amount
 
     def __str__(self) -> str:
+        if self.unit == "%" and 99 <= self < 100:
+            return f"{_nearly_all(self)} %"
         scale, unit = self._scale()
         return f"{number(self / scale)}{unit}" if unit in ("/s", "") else f"{number(self / scale)} {unit}"
 
@@ -56,7 +64,7 @@ class Amount(float):
         return format(float(self), spec) if spec else str(self)
 
     def _scale(self) -> tuple[float, str]:
-        steps = _STEPS.get(self.unit, ())
+        steps = _STEPS.get(self.unit, ()) if self else ()
         return next(((scale, unit) for below, scale, unit in steps if abs(self) < below), (1.0, self.unit))
 
 

@@ -10,7 +10,9 @@ from harness.metrics.units import Unit
 _Data = TypeVar("_Data", contravariant=True)
 
 Direction = Literal["lower", "higher"]
-Need = Literal["requests", "target", "steps", "rounds", "memory", "traces", "metrics"]
+Need = Literal[
+    "requests", "target", "steps", "rounds", "memory", "traces", "metrics", "checks", "verify", "contract", "faults"
+]
 
 
 class Statistic(Protocol[_Data]):
@@ -49,4 +51,5 @@ class Metric(Generic[_Data]):
     @property
     def example(self) -> str:
         """A requirement on it, as a user would write it: ``p95 < 500ms``."""
-        return f"{self.name} {'<' if self.better == 'lower' else '>='} {self.unit.example}"
+        of_fault = ' after "db slow"' if self.needs == "faults" else ""
+        return f"{self.name} {'<' if self.better == 'lower' else '>='} {self.unit.example}{of_fault}"

@@ -1,11 +1,19 @@
-"""The reference page of the metrics, as Markdown. ``scripts/reference --write`` renews ``docs/metrics.md`` from it."""
+"""The reference page of metrics. ``scripts/reference --write`` writes docs/metrics.md from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.metrics import BENCH_METRICS, REQUEST_METRICS, STEP_METRICS, TARGET_METRICS, TRACE_METRICS
+from harness.metrics import (
+    BENCH_METRICS,
+    CONTRACT_METRICS,
+    FAULT_METRICS,
+    REQUEST_METRICS,
+    STEP_METRICS,
+    TARGET_METRICS,
+    TRACE_METRICS,
+)
 from harness.metrics.metric import Metric
 
 _PAGE = """\
@@ -20,8 +28,8 @@ phase checks the same metrics for each step. Response time counts from when a re
 
 {requests}
 
-These metrics are about the target's processes. They hold for a whole phase, not for an endpoint or a step, and need to
-know the target's process: the harness started it, or you gave its `--pid`.
+These metrics are about the target's processes. They cover a whole phase, not an endpoint or a step. The harness must
+know the target's process: it started the target, or you gave its `--pid`.
 
 {target}
 
@@ -30,13 +38,22 @@ These metrics are about what a request does inside the target, for all endpoints
 
 {traces}
 
-These metrics are about the steps of a stress or search phase. A gate that names no phase reads each of these phases.
+This metric is about responses that are checked against an OpenAPI document, for all endpoints together or for one. It
+needs a [contract](contracts.md).
+
+{contract}
+
+These metrics are about the steps of a stress or search phase. A gate that names no phase applies to all of these.
 
 {steps}
 
+This metric is about a [fault](faults.md). Its gate names the fault, as in `recovery_time < 10s after "db slow"`.
+
+{faults}
+
 ## Benchmarks
 
-A gate on a benchmark checks one of these metrics, as in `bench("test_search").mean < 2ms`. Times are those of one call.
+A gate on a benchmark checks one of these metrics, as in `bench("test_search").mean < 2ms`. Times are per call.
 
 {benchmarks}
 """
@@ -48,13 +65,15 @@ def page() -> str:
         requests="\n".join(_table(REQUEST_METRICS)),
         target="\n".join(_table(TARGET_METRICS)),
         traces="\n".join(_table(TRACE_METRICS)),
+        contract="\n".join(_table(CONTRACT_METRICS)),
         steps="\n".join(_table(STEP_METRICS)),
+        faults="\n".join(_table(FAULT_METRICS)),
         benchmarks="\n".join(_table(BENCH_METRICS)),
     )
 
 
 def _table(metrics: Mapping[str, Metric[Any]]) -> Iterable[str]:
-    yield "| metric | what it is | better | a limit is written |"
+    yield "| metric | meaning | better | unit of a limit |"
     yield "|---|---|---|---|"
     for metric in metrics.values():
         needs = ", with `harness bench --memory`" if metric.needs == "memory" else ""

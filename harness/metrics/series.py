@@ -1,4 +1,4 @@
-"""Figures of series from the target's surroundings: ``metric("shop_db_pool_in_use").max``, and quotients of two.
+"""Figures of series from the surroundings: ``metric("shop_db_pool_in_use").max``, and ratios.
 
 A series is named as in Prometheus, with labels if only some of its samples count:
 ``http_requests_total{status="500"}``. ``NAME.`` before it is that of a source, ``[metrics.NAME]``.
@@ -74,13 +74,13 @@ def _plain_or(name: str, scales: dict[str, float], wording: str, example: str) -
     return Unit(name, {"": 1.0, **scales}, f"a plain number, or {wording}", example, completed=str)
 
 
-_RATIO = _plain_or("", {"%": 0.01}, "in per cent", "0.8")
-_RATE = _plain_or("/s", {"/s": 1.0}, "per second, written /s", "100/s")
+_RATIO = _plain_or("", {"%": 0.01}, "in percent", "0.8")
+_RATE = _plain_or("/s", {"/s": 1.0}, "per second, as /s", "100/s")
 _BYTE_RATE = _plain_or("/s", {f"{name}/s": scale for name, scale in BYTES.scales.items()}, "in kB/s or MB/s", "1MB/s")
 _BY_ENDING = {
     "_seconds": _plain_or("s", dict(SECONDS.scales), SECONDS.wording, "20ms"),
     "_bytes": _plain_or("B", dict(BYTES.scales), BYTES.wording, "100MB"),
-    "_percent": _plain_or("", {"%": 1.0}, "in per cent", "80%"),
+    "_percent": _plain_or("", {"%": 1.0}, "in percent", "80%"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The statistics that metrics are made of. A metric of a kind that is here needs no code beyond its declaration."""
+"""The statistics of metrics. A metric of one of these kinds needs only its declaration."""
 
 from __future__ import annotations
 

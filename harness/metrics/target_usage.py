@@ -1,4 +1,4 @@
-"""What the target's processes used while they handled requests: what the metrics of the target are computed from."""
+"""What the target's processes used, from which the metrics of the target are computed."""
 
 from __future__ import annotations
 

@@ -49,8 +49,9 @@ MILLISECONDS = Unit(
     example="500ms",
     completed=_as_milliseconds,
 )
-PERCENT = Unit("%", {"%": 1.0}, wording="in per cent", example="1%", completed=_as_percent, most=100.0, is_share=True)
-PER_SECOND = Unit("/s", {"/s": 1.0}, wording="per second, written /s", example="450/s", completed=_with("/s"))
+PERCENT = Unit("%", {"%": 1.0}, wording="in percent", example="1%", completed=_as_percent, most=100.0, is_share=True)
+DURATION = Unit("s", {"ms": 0.001, "s": 1.0, "m": 60.0}, wording="in ms, s or m", example="10s", completed=_with("s"))
+PER_SECOND = Unit("/s", {"/s": 1.0}, wording="per second, as /s", example="450/s", completed=_with("/s"))
 SECONDS = Unit(
     "s",
     {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0},
@@ -73,4 +74,4 @@ BYTES_PER_MINUTE = Unit(
     completed=_with("MB/min"),
     is_signed=True,
 )
-NUMBER = Unit("", {"": 1.0}, wording="a plain number, without a unit", example="100", completed=_with(""))
+NUMBER = Unit("", {"": 1.0}, wording="a plain number", example="100", completed=_with(""))

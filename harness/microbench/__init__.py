@@ -1,1 +1,1 @@
-"""Runs suites of pytest-benchmark: pytest as a child process, and what is inside it of ours."""
+"""Runs suites of pytest-benchmark: pytest as a child process, and the harness's plugin inside it."""

@@ -65,7 +65,7 @@ def _sampled(
         report=str(report), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
     with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
-        sampler = CpuSampler(session.pid, rated((_BUSY_THREADS,), None), folder)
+        sampler = CpuSampler(lambda: session.pid, rated((_BUSY_THREADS,), None), folder)
         # Not before: py-spy cannot read a Python that is starting, or about to exec another.
         session.wait_for(report.exists, interrupts)
         sampler.begin_phase(number, test)
@@ -83,7 +83,7 @@ def _without_spans(profile: Profile, folder: RunFolder) -> Profile | None:
 
 
 def _cut(path: Path) -> int:
-    """Keep of each stack what is below the benchmark's loop, drop all others; returns how many samples are kept."""
+    """Keep the part of each stack below the benchmark's loop, and drop other stacks; the number of kept samples."""
     weights: Counter[tuple[str, ...]] = Counter()
     for stack in read_folded(path):
         inside = [at for at, frame in enumerate(stack.frames) if _LOOP.search(frame)]

@@ -1,4 +1,4 @@
-"""One pytest session as a child process: its output is redacted and passed on; it never outlives the harness."""
+"""One pytest session as a child process that never outlives the harness; its output is redacted."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Outlet:
 
 
 class _SessionLog(BackgroundRedactedLog):
-    """The log of one session, which ``on_output`` hears too. What the next session appends starts a new line."""
+    """The log of one session, which ``on_output`` also receives. The next session starts on a new line."""
 
     def __init__(self, path: Path, on_output: Callable[[str], None]) -> None:
         self._on_output = on_output

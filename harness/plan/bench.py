@@ -1,6 +1,6 @@
 """The plan of ``harness bench``: which tests pytest runs, which gates must hold, what is profiled.
 
-Frozen, complete, stored as ``plan.json``, like :class:`harness.plan.model.RunPlan`.
+Frozen, complete, stored as ``plan.json``, like :class:`harness.plan.model.run.RunPlan`.
 """
 
 from __future__ import annotations
@@ -83,5 +83,5 @@ class BenchPlan(Frozen):
 
     @property
     def key(self) -> tuple[str, str]:
-        """As :attr:`harness.plan.model.RunPlan.key`."""
+        """As :attr:`harness.plan.model.run.RunPlan.key`."""
         return self.suite, PROFILE

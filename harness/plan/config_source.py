@@ -26,12 +26,18 @@ _Value = TypeVar("_Value")
 KeyPath = tuple[str | int, ...]
 """``("phase", 0, "rate", "from")``."""
 
-_CALLS = (("phase", "phases"), ("gate", "gates"))
+_CALLS = (("phase", "phases"), ("gate", "gates"), ("fault", "faults"))
 """What a scenario states by calls: the table's name in a profile, and the variable with the list of calls."""
-_EXAMPLES = {"phase": 'phases = [steady(users=50, hold="30s")]', "gate": 'gates = [gate("p95 < 500ms")]'}
+_EXAMPLES = {
+    "phase": 'phases = [steady(users=50, hold="30s")]',
+    "gate": 'gates = [gate("p95 < 500ms")]',
+    "fault": 'faults = [fault("process", action="pause", phase="steady", at="10s", during="5s")]',
+}
+_FAULT_KEYS = {"during": "for"}
+"""What Python does not allow as an argument."""
 
 MOST_TABLES = 1000
-"""Phases, and gates. More come from a program that went wrong."""
+"""Phases, gates, and faults. More come from a program that went wrong."""
 DEFAULT_USERS = 10
 """For a scenario that states no load: few enough for any machine, enough to see it work."""
 DEFAULT_STEADY_S = 30.0
@@ -59,7 +65,7 @@ class ConfigSource:
         return dotted(path)
 
     def locations_below(self, table: KeyPath) -> dict[KeyPath, Where]:
-        """Where what is in ``table`` was written, by the paths within it; ``()`` is the table's own place."""
+        """Where each value in ``table`` was written, by its path in the table; ``()`` is the table itself."""
         return {
             (): self.where(table),
             **{
@@ -72,7 +78,7 @@ class ConfigSource:
         return self.spelling.get(path, str(path[-1]))
 
     def take(self, other: ConfigSource, path: KeyPath) -> None:
-        """Replace what is at ``path`` (one or two keys deep) by what ``other`` has there."""
+        """Replace the value at ``path`` (one or two keys deep) by that of ``other``."""
         mine, others = self.data, other.data
         for key in path[:-1]:
             mine, others = mine.setdefault(str(key), {}), others[str(key)]
@@ -108,7 +114,7 @@ def from_scenario(description: ScenarioDescription, problems: Problems) -> Confi
         value = getattr(description, name)
         if value is not None:
             _add_calls(source, kind, value, assignment(description.path, name), problems)
-    for name in ("sampling", "stop_early", "target"):
+    for name in ("sampling", "stop_early", "hook_timeout", "target", "contract"):
         value = getattr(description, name)
         if value is not None:
             source.data[name] = value
@@ -119,7 +125,7 @@ def from_scenario(description: ScenarioDescription, problems: Problems) -> Confi
 def from_call(phases: object, gates: object, problems: Problems) -> ConfigSource:
     """What a call of ``harness.run`` states, in the form of a scenario's description; None where nothing."""
     source = ConfigSource()
-    for (kind, name), value in zip(_CALLS, (phases, gates), strict=True):
+    for (kind, name), value in zip(_CALLS, (phases, gates), strict=False):
         if value is not None:
             _add_calls(source, kind, value, f"harness.run({name})", problems)
     return source
@@ -132,7 +138,7 @@ def default_phases(*, has_shape: bool) -> ConfigSource:
 
 
 def _add_calls(source: ConfigSource, kind: str, value: object, location: str, problems: Problems) -> None:
-    """Add a list of calls to ``source``; what is no such call goes to ``problems``."""
+    """Add a list of calls to ``source``; what is not such a call goes to ``problems``."""
     source.locations[(kind,)] = location
     calls = value if isinstance(value, list) else [value]
     wrong = [call for call in calls if not _is_call(call, kind)]
@@ -155,7 +161,9 @@ def _locate(source: ConfigSource, path: KeyPath, value: object, location: str) -
 
 
 def _is_call(value: object, kind: str) -> bool:
-    return isinstance(value, Mapping) and "call" in value and (value["call"] == "gate") == (kind == "gate")
+    if not isinstance(value, Mapping) or "call" not in value:
+        return False
+    return value["call"] == kind or (kind == "phase" and value["call"] not in ("gate", "fault"))
 
 
 def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -164,9 +172,12 @@ def _table(source: ConfigSource, path: KeyPath, call: Mapping[str, Any], problem
     location = f"{shown_path(call['file'])}:{call['line']}: {name}"
     source.locations[path] = location
     arguments: dict[str, Any] = call["arguments"]
-    if name == "gate":
-        source.locations |= {(*path, key): f"{location}({key})" for key in arguments}
-        return dict(arguments)
+    if name in ("gate", "fault"):
+        words = _FAULT_KEYS if name == "fault" else {}
+        keys = {argument: words.get(argument, argument) for argument in arguments}
+        source.locations |= {(*path, key): f"{location}({argument})" for argument, key in keys.items()}
+        source.spelling |= {(*path, key): argument for argument, key in words.items()}
+        return {keys[argument]: value for argument, value in arguments.items()}
     kind = phase_kind(name)
     table: dict[str, Any] = {"kind": name}
     for argument, key in kind.call_keys.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.plan.model import Scenario
+from harness.plan.model.scenario import Scenario
 
 
 class DescribeRequest(BaseModel):
@@ -34,8 +34,11 @@ class ScenarioDescription(Scenario):
 
     phases: Any = None
     gates: Any = None
+    faults: Any = None
     sampling: Any = None
     stop_early: Any = None
+    hook_timeout: Any = None
     target: Any = None
+    contract: Any = None
     shape_reads_options: bool = False
     """Whether the shape takes users and times from options, by ``use_common_options``."""

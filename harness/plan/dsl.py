@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from types import ModuleType
-from typing import Never, cast
+from typing import Literal, Never, cast, get_args
 
 from harness.plan.phases import phase_kind
 
@@ -48,6 +48,10 @@ class PhaseSpec(Spec):
 
 class GateSpec(Spec):
     """A gate."""
+
+
+class FaultSpec(Spec):
+    """A fault."""
 
 
 class PhaseFunction:
@@ -85,18 +89,40 @@ def gate(
 
     Without ``phase`` it must hold in every measured phase (steady, spike, shape), each by itself. Ramp and stress
     phases, which are meant to warm up and to break, are read only when named. Without ``endpoint`` it reads all
-    requests together.
+    requests together. A gate on a fault reads the fault's phase: ``gate('error_rate < 5% during "db slow"')``.
     """
     file, line = _caller()
     return GateSpec("gate", _without_none(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
+
+
+def fault(
+    kind: str | None = None,
+    *,
+    name: str | None = None,
+    phase: str | None = None,
+    at: Time | None = None,
+    during: Time | None = None,
+    **settings: object,
+) -> FaultSpec:
+    """Break something on purpose: ``fault("process", action="pause", phase="steady", at="10s", during="5s")``.
+
+    It begins ``at`` so long into the phase, by default with it, and ends after ``during``, or with the phase. Gates
+    name it by its ``name``, by default its kind. ``settings`` are the keys of the kind (docs/faults.md).
+    """
+    file, line = _caller()
+    arguments = _without_none(kind=kind, name=name, phase=phase, at=at, during=during, **settings)
+    return FaultSpec("fault", arguments, file, line)
 
 
 BEYOND_INTEGERS = 1 << 63
 """TOML's whole numbers have 64 bits."""
 DEEPEST = 20
 """Nested lists and tables."""
-STATED = ("phases", "gates", "sampling", "stop_early", "target")
+STATED = ("phases", "gates", "faults", "sampling", "stop_early", "hook_timeout", "target", "contract")
 """The variables of a scenario's module that the harness reads."""
+Hook = Literal["setup", "verify", "teardown"]
+HOOKS: tuple[Hook, ...] = get_args(Hook)
+"""The functions of a scenario's module that the harness calls once, before or after the load."""
 
 
 def declared(namespace: Mapping[str, object]) -> dict[str, object]:
@@ -108,8 +134,9 @@ def declared(namespace: Mapping[str, object]) -> dict[str, object]:
     if not uses_harness(namespace):
         return dict.fromkeys(STATED)
     stated = {name: namespace.get(name) for name in STATED}
-    if not isinstance(stated["target"], str | Mapping):  # a function, say: then it is a name of the scenario's own
-        stated["target"] = None
+    for name, kinds in (("target", str | Mapping), ("contract", Mapping)):
+        if not isinstance(stated[name], kinds):  # a function, say: then it is a name of the scenario's own
+            stated[name] = None
     return {name: plain(value) for name, value in stated.items()}
 
 

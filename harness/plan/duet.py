@@ -1,4 +1,4 @@
-"""The plan of a duet: two builds under the same load in turns of half a second each, so that noise hits both alike.
+"""The plan of a duet: two builds under the same load in turns of half a second each.
 
 The turns come in blocks of four, ``ABBA`` or ``BAAB`` at random: within a block, whatever changes evenly over time (a
 warming cache, a neighbour that grows) cancels out. See Box, Hunter & Hunter, *Statistics for Experimenters* (2005), on
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 from harness.messages import Message, Option, message
 from harness.plan.expression import parse_requirement
 from harness.plan.gating import reads
-from harness.plan.model import EVERY, AttachedTarget, Gate, Phase, RunPlan, Segment, Target, Variant
+from harness.plan.model.phase import EVERY, Phase, Segment
+from harness.plan.model.run import Gate, RunPlan
+from harness.plan.model.target import AttachedTarget, PlannedTarget, Variant
 from harness.plan.phases import MEMORY_PASS
 from harness.plan.problems import Problems
 
@@ -46,31 +49,7 @@ def duet_plan(
     Raises :class:`ManyProblemsError` where no measured phase is left, or where a ``LoadTestShape`` sets the load.
     """
     phases = [phase for phase in first.phases if phase.until is None and phase.kind != MEMORY_PASS]
-    problems = Problems()
-    if not all(phase.segments for phase in phases):
-        problems.add("duet-with-shape", where=first.scenario.path)
-    elif not any(phase.measured for phase in phases):
-        problems.add("duet-without-phases", where=first.scenario.path)
-    for phase in phases:
-        if phase.measured and 0 < phase.duration_s < _SHORTEST_S:
-            problems.add("duet-phase-too-short", where=phase.name, seconds=phase.duration_s, least=_SHORTEST_S)
-    if not 1 <= starts <= MOST_STARTS:
-        problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
-    if starts > 1 and (first.stop_early or stop_early):
-        problems.add("duet-starts-with-stop-early", where=Option("starts"), option=Option("stop_early"))
-    if side_by_side and starts > 1:
-        problems.add("duet-side-by-side-with-starts", where=Option("side_by_side"), option=Option("starts"))
-    if side_by_side and not any(phase.model == "open" and phase.measured for phase in phases):
-        problems.add("duet-side-by-side-closed", where=Option("side_by_side"))
-    problems.raise_if_any()
-    gates = [
-        gate
-        for gate in first.gates
-        if not (gate.default or gate.comparison.step) and any(reads(gate, phase) for phase in phases)
-    ]
-    if not any(gate.comparison.baseline for gate in gates):
-        margins = [*MARGIN, *[MARGIN_OF_KNOWN] * (_is_known(first.target) and _is_known(second.target))]
-        gates += [Gate(comparison=parse_requirement(margin)) for margin in margins]
+    _check(first, phases, starts, stop_early=stop_early, side_by_side=side_by_side)
     rng = random.Random(first.seed)
     pair = (Variant(name=A, target=first.target), Variant(name=B, target=second.target))
     return first.model_copy(
@@ -79,7 +58,8 @@ def duet_plan(
             "phases": tuple(
                 in_turns(phase, starts, None if side_by_side and phase.model == "open" else rng) for phase in phases
             ),
-            "gates": tuple(gates),
+            "gates": tuple(_gates(first, second, phases)),
+            "faults": tuple(fault for fault in first.faults if any(fault.phase == phase.name for phase in phases)),
             "stop_early": first.stop_early or stop_early,
             "workers": len(pair) * starts * first.workers,
             "sampling": first.sampling.model_copy(update={"memory": None}),
@@ -87,7 +67,41 @@ def duet_plan(
     )
 
 
-def _is_known(target: Target) -> bool:
+def _check(plan: RunPlan, phases: Sequence[Phase], starts: int, *, stop_early: bool, side_by_side: bool) -> None:
+    problems = Problems()
+    if not all(phase.segments for phase in phases):
+        problems.add("duet-with-shape", where=plan.scenario.path)
+    elif not any(phase.measured for phase in phases):
+        problems.add("duet-without-phases", where=plan.scenario.path)
+    for phase in phases:
+        if phase.measured and 0 < phase.duration_s < _SHORTEST_S:
+            problems.add("duet-phase-too-short", where=phase.name, seconds=phase.duration_s, least=_SHORTEST_S)
+    if not 1 <= starts <= MOST_STARTS:
+        problems.add("duet-starts-out-of-range", where=Option("starts"), starts=starts, most=MOST_STARTS)
+    if starts > 1 and (plan.stop_early or stop_early):
+        problems.add("duet-starts-with-stop-early", where=Option("starts"), option=Option("stop_early"))
+    if side_by_side and starts > 1:
+        problems.add("duet-side-by-side-with-starts", where=Option("side_by_side"), option=Option("starts"))
+    if side_by_side and not any(phase.model == "open" and phase.measured for phase in phases):
+        problems.add("duet-side-by-side-closed", where=Option("side_by_side"))
+    problems.raise_if_any()
+
+
+def _gates(first: RunPlan, second: RunPlan, phases: Sequence[Phase]) -> list[Gate]:
+    """Those of the plan that a duet can judge, and the margin if none of them reads build A."""
+    gates = [
+        gate
+        for gate in first.gates
+        if not (gate.default or gate.comparison.step)
+        and (gate.comparison.measures.needs == "verify" or any(reads(gate, phase) for phase in phases))
+    ]
+    if not any(gate.comparison.baseline for gate in gates):
+        margins = [*MARGIN, *[MARGIN_OF_KNOWN] * (_is_known(first.target) and _is_known(second.target))]
+        gates += [Gate(comparison=parse_requirement(margin)) for margin in margins]
+    return gates
+
+
+def _is_known(target: PlannedTarget) -> bool:
     """Whether the target's processes can be watched."""
     return not isinstance(target, AttachedTarget) or target.pid is not None
 

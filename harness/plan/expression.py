@@ -1,7 +1,6 @@
 """Parses requirements, ``p95 < 500ms``, and limits made of them, ``p95 > 500ms or error_rate > 1%``.
 
-The grammar also covers benchmarks, ``bench("test_serialize_cart").mean <= baseline + 5%``. It accepts any word as a
-metric and any unit. Both are checked afterwards, so that a message can name the wrong word and suggest the right one.
+The grammar (:mod:`harness.plan.grammar`) also covers benchmarks, ``bench("test_search").mean <= baseline + 5%``.
 """
 
 from __future__ import annotations
@@ -10,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
+from harness.errors import InvalidValue
 from harness.messages import alternatives
 from harness.metrics import BENCH_METRICS, RUN_METRICS, synonyms
 from harness.metrics.metric import Metric
-from harness.metrics.series import PATTERN, STATISTICS, SYNONYMS, SeriesFigure, series_metric
+from harness.metrics.named import metric_name, name_in, named_metric
+from harness.metrics.series import STATISTICS, SYNONYMS, SeriesFigure, series_metric
 from harness.plan.bench import BenchGate
-from harness.plan.problems import InvalidValue
+from harness.plan.fault_requirement import checked_recovery, on_fault
+from harness.plan.grammar import EXPECTED, GRAMMAR
 from harness.plan.requirement import Comparator, Comparison, Condition
 
 if TYPE_CHECKING:
@@ -23,58 +25,18 @@ if TYPE_CHECKING:
 
 _Data = TypeVar("_Data")
 
-_GRAMMAR = rf"""
-condition: group ("or"i group)*
-group: comparison ("and"i comparison)*
-comparison: (WORD | SERIES) (COMPARATOR _limit | NO STEP DIRECTION)
-benchmark: BENCH "(" NAME ")" "." WORD COMPARATOR _limit
-_limit: NUMBER UNIT? | BASELINE (SIGN NUMBER UNIT?)?
-
-BASELINE: "baseline"i
-NO: "no"i
-STEP: "step"i
-DIRECTION: "up"i | "down"i
-BENCH: "bench"i
-NAME: /"[^"]*"|'[^']*'/
-SERIES.2: /{PATTERN}/
-WORD: /[a-zA-Z_][\w.]*/
-COMPARATOR: /[<>=!]+|≤|≥/
-NUMBER: /[+-]?(\d+(\.\d+)?|\.\d+)/
-SIGN: "+" | "-"
-UNIT: /[a-zA-Zµ]+(\s*\/\s*[a-zA-Z]+)?|%|\/\s*[a-zA-Z]+/
-
-%ignore /[ \t\f\r\n]+/
-"""
-
 _EXAMPLES = ('"p95 < 500ms"', '"error_rate < 1%"', '"throughput >= 450/s"')
 _BENCH_EXAMPLES = ('bench("test_search").mean <= baseline + 5%', 'bench("test_*").p95 < 2ms')
 _SERIES_EXAMPLES = (
     'metric("db_pool_in_use").max <= 18',
     'metric("hits").rate / metric("reads").rate >= 80%',
 )
-_COMPARATORS: tuple[Comparator, ...] = get_args(Comparator)
+_NAMED_EXAMPLES = ('check("total is right") >= 99.9%', 'verify("lost_writes") = 0')
+_COMPARATORS: tuple[Comparator, ...] = tuple(each for each in get_args(Comparator) if each != "=")
+"""Of what has noise; a figure of ``verify`` may be required to equal a number."""
 _COMPARATOR_FOR = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=", "<<": "<", ">>": ">"}
 _LARGEST = 1e15
 _LONGEST = 1000
-_EXPECTED = {
-    "WORD": "a metric",
-    "COMPARATOR": "a comparison (<, <=, >, >=)",
-    "NO": '"no step"',
-    "STEP": '"step"',
-    "DIRECTION": '"up" or "down"',
-    "NUMBER": "a number",
-    "BASELINE": '"baseline"',
-    "UNIT": "a unit",
-    "SIGN": "+ or -",
-    "OR": '"or"',
-    "AND": '"and"',
-    "$END": "the end",
-    "BENCH": "bench(…)",
-    "NAME": "a benchmark's name in quotes",
-    "LPAR": "(",
-    "RPAR": ")",
-    "DOT": "a dot",
-}
 
 
 def parse_requirement(text: object) -> Comparison:
@@ -93,6 +55,8 @@ def parse_limit(text: object) -> Condition:
     condition = _parse(text)
     for group in condition.any_of:
         for comparison in group:
+            if comparison.fault is not None:
+                raise InvalidValue("limit-on-fault", text=comparison.source)
             if comparison.baseline:
                 raise InvalidValue("limit-with-baseline", text=comparison.source)
             if comparison.measures.needs != "requests":
@@ -125,10 +89,12 @@ def _parse(text: object) -> Condition:
         raise InvalidValue("requirement-on-benchmark", text=text)
     examples = _SERIES_EXAMPLES if text.lstrip().lower().startswith("metric") else _EXAMPLES
     tree = parsed(text, "condition", examples)
-    groups = tuple(
-        tuple(_comparison(tokens_of(comparison), text) for comparison in _branches(group)) for group in _branches(tree)
-    )
-    return Condition(any_of=groups, source=text.strip())
+    return _condition(tree, text, text.strip())
+
+
+def _condition(tree: ParseTree, text: str, source: str) -> Condition:
+    groups = tuple(tuple(_comparison(comparison, text) for comparison in _branches(group)) for group in _branches(tree))
+    return Condition(any_of=groups, source=source)
 
 
 def parsed(text: str, start: Literal["condition", "benchmark"], examples: Sequence[str]) -> ParseTree:
@@ -147,7 +113,7 @@ def parsed(text: str, start: Literal["condition", "benchmark"], examples: Sequen
 def _parser() -> Lark:
     from lark import Lark
 
-    return Lark(_GRAMMAR, start=["condition", "benchmark"], parser="lalr")
+    return Lark(GRAMMAR, start=["condition", "benchmark"], parser="lalr")
 
 
 def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) -> InvalidValue:
@@ -160,7 +126,7 @@ def _syntax_problem(text: str, error: UnexpectedInput, examples: Sequence[str]) 
             column=error.column,
             examples=examples,
         )
-    expected = [word for name, word in _EXPECTED.items() if name in accepted]
+    expected = [word for name, word in EXPECTED.items() if name in accepted]
     if getattr(getattr(error, "token", None), "type", None) == "$END":
         return InvalidValue("requirement-incomplete", text=text, expected=expected, examples=examples)
     return InvalidValue(
@@ -177,13 +143,36 @@ def tokens_of(tree: ParseTree) -> list[Token]:
     return [child for child in tree.children if isinstance(child, str)]
 
 
-def _comparison(tokens: list[Token], text: str) -> Comparison:
+def _comparison(tree: ParseTree, text: str) -> Comparison:
+    tokens = tokens_of(tree)
     source = text[tokens[0].start_pos : tokens[-1].end_pos]
-    metric = _series(tokens[0], source) if tokens[0].type == "SERIES" else _known(tokens[0], source, RUN_METRICS)
-    if tokens[-1].type == "DIRECTION":
-        return _without_step(metric, tokens, source)
+    metric = _metric(tokens[0], source)
+    if metric.needs == "verify" and any(token.type in ("BASELINE", "DIRECTION") for token in tokens):
+        raise InvalidValue("figure-with-baseline", text=source, metric=metric.name)
+    if any(token.type == "DIRECTION" for token in tokens):
+        return on_fault(_without_step(metric, tokens, source), tokens)
     fields, is_relative = terms(tokens, source, metric)
-    return Comparison.model_validate(fields | ({"unit": "%"} if is_relative else {}))
+    recovered = [_recovered(condition, text) for condition in _branches(tree)]
+    fields |= {"unit": "%"} if is_relative else {}
+    fields |= {"recovered": recovered[0]} if recovered else {}
+    return on_fault(Comparison.model_validate(fields), tokens)
+
+
+def _recovered(tree: ParseTree, text: str) -> Condition:
+    tokens = [*tree.scan_values(lambda _: True)]
+    return checked_recovery(_condition(tree, text, text[tokens[0].start_pos : tokens[-1].end_pos]))
+
+
+def _metric(token: Token, source: str) -> Metric[Any]:
+    """The metric that a requirement begins with. Raises ``InvalidValue``."""
+    if token.type == "SERIES":
+        return _series(token, source)
+    if token.type in ("WORD", "RECOVERY"):
+        return _known(token, source, RUN_METRICS)
+    name = name_in(token)
+    if not name:
+        raise InvalidValue("named-metric-empty", text=source, examples=_NAMED_EXAMPLES)
+    return named_metric(metric_name("check" if token[0] in "cC" else "verify", name))
 
 
 def _series(text: str, source: str) -> Metric[float]:
@@ -199,7 +188,7 @@ def _series(text: str, source: str) -> Metric[float]:
 
 
 def _without_step(metric: Metric[Any], tokens: Sequence[Token], source: str) -> Comparison:
-    direction = str(tokens[-1]).lower()
+    direction = next(str(token).lower() for token in tokens if token.type == "DIRECTION")
     worse = "up" if metric.better == "lower" else "down"
     if direction != worse and metric.needs != "metrics":  # which direction is worse, only the user knows of a series
         raise InvalidValue("step-that-improves", text=source, meant=f"{metric.name} no step {worse}")
@@ -221,7 +210,9 @@ def terms(tokens: Sequence[Token], source: str, metric: Metric[Any]) -> tuple[di
     """
     words = {token.type: str(token) for token in tokens}
     comparator = words["COMPARATOR"]
-    if comparator not in _COMPARATORS:
+    if metric.needs == "verify" and comparator in ("=", "=="):
+        comparator = "="
+    elif comparator not in _COMPARATORS:
         likely = _COMPARATOR_FOR.get(comparator)
         if likely:
             meant = source.replace(comparator, likely, 1)

@@ -1,12 +1,14 @@
-"""What all parts of a plan are: frozen, free of unknown keys, and able to show themselves without their secrets."""
+"""The base of all parts of a plan: frozen, without unknown keys, printable without secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from harness.record.redaction import redacted, redacted_settings
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,10 @@ class Redacted:
     """Marks a field that may hold secrets: ``Annotated[str, Redacted(redacted)]``. ``by`` replaces them by ``***``."""
 
     by: Callable[[Any], object]
+
+
+RedactedText = Annotated[str, Redacted(redacted)]
+RedactedSettings = Annotated[dict[str, str], Redacted(redacted_settings)]
 
 
 class Frozen(BaseModel):

@@ -14,14 +14,18 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from harness.errors import InvalidValue
 from harness.messages import alternatives, quoted
-from harness.plan.model import AllowedHost
-from harness.plan.problems import InvalidValue
+from harness.plan.model.target import AllowedHost
 
 LOCAL = "localhost"
 MOST_RATE = 10_000_000
+_PORTS = {"http": 80, "https": 443}
 
 _is_name = re.compile(r"[\w.-]+").fullmatch
+_address_parts = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*\.?):(?P<port>\d{1,5})"
+).fullmatch
 
 
 def host_key(host: str) -> str:
@@ -63,6 +67,29 @@ def host_of(url_or_host: str) -> str:
     except ValueError:  # not a URL, such as half an IPv6 address
         return ""
     return host_key(name) if name else ""
+
+
+def address_of_url(url: str) -> tuple[str, int] | None:
+    """The host and port that a URL leads to; None if it does not say."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and port else None
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ``InvalidValue``."""
+    found = _address_parts(address)
+    if found is None or int(found["port"]) > 65535:
+        raise InvalidValue("proxy-address-invalid", value=address)
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def join_address(host: str, port: int) -> str:
+    """``10.0.0.5:80`` or ``[fd00::5]:80``, as URLs have it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_host(value: object) -> object:
@@ -136,7 +163,7 @@ def _names_of_machine() -> frozenset[str]:
     return frozenset(host_key(name) for name in (*names, socket.gethostname()))
 
 
-def setting_to_allow(host: str, known: Sequence[AllowedHost] = ()) -> str:
+def setting_to_allow(host: str, known: Sequence[AllowedHost]) -> str:
     """The line of ``[tool.harness]`` that allows ``host`` beside the ``known`` ones."""
     entries = [_toml(entry) for entry in known if entry.host != host] + [quoted(host)]
     return f"allowed_hosts = [{', '.join(entries)}]"

@@ -1,4 +1,4 @@
-"""Finds a scenario's files: a Python file, a folder of them, or several separated by commas, as ``locust -f``."""
+"""Finds a scenario's files: one file, a folder, or several separated by commas, as ``locust -f``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``[metrics.NAME]`` of a profile or the project: where the target's surroundings are read, and what is kept."""
+"""``[metrics.NAME]`` of a profile or the project: sources of metrics, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.errors import InvalidValue
 from harness.messages import alternatives
 from harness.metrics.series import SeriesFigure
 from harness.plan.config_source import ConfigSource
-from harness.plan.model import MetricsSource
-from harness.plan.problems import InvalidValue, Problems, Where
+from harness.plan.model.sampling import MetricsSource
+from harness.plan.problems import Problems, Where
 from harness.plan.validation_errors import checked
 from harness.record.redaction import redacted
 from harness.sources import SOURCES, SourceKind, source_kind
@@ -50,7 +51,7 @@ def _url(value: object) -> str:
         parts = urlsplit(url)
         known = source_kind(parts.scheme) if parts.scheme and "://" in url else None
         valid = known is not None and parts.port is not False
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         valid = False
     if not valid:
         raise InvalidValue("metrics-url-invalid", value=redacted(url), examples=_examples())
@@ -97,9 +98,9 @@ class MetricsTable(BaseModel):
     ratio: dict[str, Annotated[str, BeforeValidator(_ratio)]] = {}
 
 
-def read_sources(source: ConfigSource, above: tuple[str, ...], tables: Any, problems: Problems) -> list[MetricsSource]:
-    """The sources of ``tables``, which stand at ``metrics`` below ``above``. Adds what is wrong to ``problems``."""
-    path = (*above, "metrics")
+def read_sources(source: ConfigSource, tables: Any, problems: Problems) -> list[MetricsSource]:
+    """The sources of ``tables``, which stand at ``metrics``. Adds what is wrong to ``problems``."""
+    path = ("metrics",)
     if tables is None:
         return []
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):

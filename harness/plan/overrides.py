@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from harness.errors import InvalidValue
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.dsl import BEYOND_INTEGERS, DEEPEST
-from harness.plan.problems import InvalidValue, Problems, Where
+from harness.plan.problems import Problems, Where
 from harness.plan.toml_values import read_value, setting_text
 
 Override = str | tuple[str, object]
@@ -29,8 +30,8 @@ def apply_override(
 ) -> None:
     """Change the one value that ``override`` names. Where it names nothing, that goes to ``problems``.
 
-    A phase is named by its name or its number, a gate by its number, from 0. An unknown last key is left for the check
-    of the whole, which knows what fits.
+    A phase or fault is named by its name or its number, a gate by its number, from 0. An unknown last key is left for
+    the check of the whole, which knows what fits.
     """
     value: object
     location: Where
@@ -53,7 +54,7 @@ def apply_override(
     if parts[0] not in top_keys:
         problems.add("unknown-key", where=location, word=parts[0], alternatives=alternatives(parts[0], top_keys))
         return
-    if parts[0] in ("phase", "gate"):
+    if parts[0] in ("phase", "gate", "fault"):
         _override_element(parts, value, source, phase_names, location, problems)
     else:
         _put(source, (parts[0],), parts[1:], value, location, problems)
@@ -70,6 +71,8 @@ def _override_element(
     kind = parts[0]
     elements = source.data.get(kind, [])
     names = phase_names if kind == "phase" else []
+    if kind == "fault":
+        names = [str(table.get("name", table.get("kind"))) for table in elements]
     numbers = [str(number) for number in range(len(elements))]
     if len(parts) < 3:
         problems.add(

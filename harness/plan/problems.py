@@ -1,7 +1,7 @@
 """Collects every problem of what a user wrote, so that all are reported together with their places.
 
-Parsers of single values raise :class:`InvalidValue`. Whoever knows where the value stands adds it to the
-:class:`Problems`.
+Parsers of single values raise :class:`~harness.errors.InvalidValue`. Whoever knows where the value stands adds it to
+the :class:`Problems`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.errors import HarnessError, ManyProblemsError
+from harness.errors import HarnessError, InvalidValue, ManyProblemsError, problems_of
 from harness.messages import Option
 
 Where = str | Option | Callable[[], str]
@@ -18,24 +18,6 @@ Where = str | Option | Callable[[], str]
 
 def shown(where: Where) -> str | Option:
     return where if isinstance(where, str | Option) else where()
-
-
-class InvalidValue(ValueError):  # noqa: N818  (what a parser found, not a failure of its own)
-    """A value that means nothing. ``code`` and ``params`` are those of a ``HarnessError``.
-
-    ``key`` names the key at fault where the value is a table or a whole phase, else None. A ``ValueError``, so that
-    pydantic collects it together with the other problems of the same table.
-    """
-
-    def __init__(self, code: str, /, *, key: str | None = None, **params: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.key = key
-        self.params = params
-
-    def at(self, where: Where) -> HarnessError:
-        """The problem of a value that stands there."""
-        return HarnessError(self.code, where=shown(where), **self.params)
 
 
 class Problems:
@@ -49,7 +31,11 @@ class Problems:
         self._found.append(HarnessError(code, where=shown(where), **params))
 
     def add_invalid(self, error: InvalidValue, *, where: Where) -> None:
-        self._found.append(error.at(where))
+        self._found.append(HarnessError(error.code, where=shown(where), **error.params))
+
+    def add_found(self, error: HarnessError) -> None:
+        """Add what was raised elsewhere, each of its problems."""
+        self._found += problems_of(error)
 
     def __len__(self) -> int:
         return len(self._found)

@@ -5,6 +5,7 @@ Also ``[tool.harness]`` of ``pyproject.toml``, which applies to every run starte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
 from harness.plan.config_source import ConfigSource, shown_path
+from harness.plan.hosts import AllowedHosts
 from harness.plan.metrics_tables import read_sources
-from harness.plan.model import MetricsSource
+from harness.plan.model.fault import PlannedProxy
+from harness.plan.model.sampling import MetricsSource
+from harness.plan.model.target import AllowedHost
 from harness.plan.problems import Problems
 from harness.plan.settings import GuardRails
 from harness.plan.toml_file import parse_toml, read_toml
@@ -80,10 +84,12 @@ def _folders(scenario: str | Path | None) -> list[Path]:
 
 
 class ProjectKeys(GuardRails):
-    """``[tool.harness]``; what is not typed here is checked by whoever reads it."""
+    """``[tool.harness]``; values of type ``Any`` are checked where they are used."""
 
     bench: Any = None
     metrics: Any = None
+    proxies: Any = None
+    contract: Any = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,17 @@ class Project:
 
     guard_rails: GuardRails = field(default_factory=GuardRails)
     metrics: tuple[MetricsSource, ...] = ()
+    proxies: tuple[PlannedProxy, ...] = ()
+    contract: tuple[ConfigSource, Any, Path] | None = None
+    """What it states of a contract, not checked yet: where, the value, and the folder that files are relative to."""
+
+    def allowed_hosts(
+        self, typed: Sequence[str], problems: Problems, of_profile: Sequence[AllowedHost] = ()
+    ) -> AllowedHosts:
+        """The hosts that the project, the profile and ``--allow-host`` allow. Adds what is wrong to ``problems``."""
+        source = ConfigSource({"allowed_hosts": typed}, {(): Option("allow_host")})
+        guard_rails = checked(GuardRails, source.data, (), source, problems) or GuardRails()
+        return AllowedHosts(self.guard_rails.allowed_hosts, of_profile, guard_rails.allowed_hosts)
 
 
 def load_project(folder: Path, problems: Problems) -> Project:
@@ -107,8 +124,21 @@ def load_project(folder: Path, problems: Problems) -> Project:
                 keys = checked(ProjectKeys, source.data[""], (), source, problems)
                 if keys is None:
                     return Project()
-                return Project(keys, tuple(read_sources(source, (), keys.metrics, problems)))
+                return Project(
+                    keys,
+                    tuple(read_sources(source, keys.metrics, problems)),
+                    _proxies(source, keys.proxies, problems),
+                    None if keys.contract is None else (source, keys.contract, above),
+                )
     return Project()
+
+
+def _proxies(source: ConfigSource, tables: Any, problems: Problems) -> tuple[PlannedProxy, ...]:
+    if tables is None:
+        return ()
+    from harness.plan.proxies import read_proxies  # only here: few projects have any
+
+    return tuple(read_proxies(source, tables, problems))
 
 
 def _project_table(path: Path) -> ConfigSource | None:

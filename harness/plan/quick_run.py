@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.errors import InvalidValue
 from harness.messages import Message, Option, message
 from harness.plan.config_source import DEFAULT_STEADY_S, ConfigSource, default_phases
-from harness.plan.model import RunPlan
-from harness.plan.problems import InvalidValue, Problems
-from harness.plan.quantities import MOST_USERS, parse_duration
+from harness.plan.model.run import RunPlan
+from harness.plan.problems import Problems
+from harness.quantities import MOST_USERS, parse_duration
 
 _LEAST_HOLD = 0.1
 """The share of a run that holds the users it has reached, where it is too short to start all."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
 from harness.metrics import RUN_METRICS, run_metric
+from harness.metrics.named import is_named
 from harness.metrics.series import SeriesFigure, is_series
 from harness.plan.frozen import Frozen
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from harness.metrics.aggregate import Aggregate
     from harness.metrics.metric import Metric
 
-Comparator = Literal["<", "<=", ">", ">="]
+Comparator = Literal["<", "<=", ">", ">=", "="]
 _HOLDS: dict[Comparator, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+    "=": operator.eq,
 }
 
 
@@ -82,15 +84,26 @@ class Comparison(Requirement):
 
     With ``step``, as in ``p95 no step up``, the limit is the level before a step that the figure took in that direction
     over the stored runs: ``baseline`` is set, and ``value`` is 0.
+
+    With ``during`` it is one on the seconds under the fault of that name. ``after`` is the fault whose recovery time
+    it limits; ``recovered`` is the condition that must hold again, None: as before the fault.
     """
 
     known = RUN_METRICS
 
     step: Literal["up", "down"] | None = None
+    during: str | None = None
+    after: str | None = None
+    recovered: Condition | None = None
 
     @classmethod
     def has(cls, metric: str) -> bool:
-        return super().has(metric) or is_series(metric)
+        return super().has(metric) or is_series(metric) or is_named(metric)
+
+    @property
+    def fault(self) -> str | None:
+        """The fault that it names."""
+        return self.during or self.after
 
     @property
     def measures(self) -> Metric[Aggregate]:
@@ -114,3 +127,14 @@ class Condition(Frozen):
 
     any_of: tuple[tuple[Comparison, ...], ...]
     source: str
+
+
+def joined(any_of: Iterable[Iterable[bool | None]]) -> bool | None:
+    """Whether a :class:`Condition` is true whose comparisons are as stated; None where that is not known."""
+    groups = [list(group) for group in any_of]
+    if any(all(is_true is True for is_true in group) for group in groups):
+        return True
+    return False if all(any(is_true is False for is_true in group) for group in groups) else None
+
+
+Comparison.model_rebuild()

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from itertools import chain, count
 from typing import Any
 
+from harness.errors import InvalidValue
 from harness.messages import alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
 from harness.plan.description import ScenarioDescription
-from harness.plan.model import Phase
+from harness.plan.model.phase import Phase
 from harness.plan.phases import KINDS, MEMORY_PASS, phase_kind
 from harness.plan.phases.base import NO_LOAD, PhaseConfig
-from harness.plan.problems import InvalidValue, Problems, Where, shown
+from harness.plan.problems import Problems, Where, shown
 from harness.plan.validation_errors import checked
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from harness.plan.model import Phase, SearchRange, Segment
+from harness.plan.model.phase import Phase, SearchRange, Segment
 from harness.plan.requirement import Condition
 from harness.plan.until import StepTotals
 from harness.record.endpoint_second import EndpointSecond
@@ -81,7 +81,7 @@ def broke(until: Condition, shortest_s: float, seconds: Sequence[Sequence[Endpoi
     """Whether a step broke, by the requests of each of its ``seconds``; None if it has to go on."""
     n = len(seconds)
     if n >= LONGEST * shortest_s:
-        # Where the target stands still, there are too few requests to judge, and that is no level to hold.
+        # If the target does not respond, there are too few requests to judge, and the level is not held.
         return _breaks(until, seconds) is not False
     return None if n < shortest_s else clearly_broke(until, seconds)
 

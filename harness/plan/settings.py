@@ -7,14 +7,16 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
+from harness.errors import InvalidValue
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
-from harness.plan.model import AllowedHost
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Duration
+from harness.plan.model.target import AllowedHost
 from harness.plan.requirement import Comparison
+from harness.quantities import Duration
 
 MOST_WORKERS = 1000
+_OF_ENDPOINTS = ("requests", "traces", "contract", "faults")
+"""What metrics need that are known of single endpoints."""
 _MOST_NAMES = Field(max_length=1000)
 
 
@@ -67,6 +69,12 @@ def _secret_name(value: object) -> str:
     return value.strip()
 
 
+def _allowed_fault(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or value.split() != [value]:
+        raise InvalidValue("allowed-fault-invalid", value=value)
+    return value
+
+
 class GateTable(_Table):
     """``[[gate]]``; by default it reads every measured phase, and all requests together."""
 
@@ -81,7 +89,7 @@ class GateTable(_Table):
 
     @model_validator(mode="after")
     def _endpoint_has_metric(self) -> Self:
-        if self.endpoint is not None and self.require.measures.needs not in ("requests", "traces"):
+        if self.endpoint is not None and self.require.measures.needs not in _OF_ENDPOINTS:
             raise InvalidValue("gate-endpoint-of-target", key="endpoint", metric=self.require.metric)
         return self
 
@@ -129,9 +137,11 @@ class GuardRails(_Table):
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "allow_hosts": "allowed_hosts", "allowed_host": "allowed_hosts", "hosts": "allowed_hosts", "masks": "redact",
-        "masked": "redact", "redacted": "redact", "secrets": "redact",
+        "masked": "redact", "redacted": "redact", "secrets": "redact", "allow_faults": "allowed_faults",
     }  # fmt: skip
 
+    allowed_faults: Annotated[tuple[Annotated[str, BeforeValidator(_allowed_fault)], ...], _MOST_NAMES] = ()
+    """What faults may touch besides what the harness starts."""
     allowed_hosts: Annotated[tuple[Annotated[AllowedHost, BeforeValidator(parse_host)], ...], _MOST_NAMES] = ()
     redact: Annotated[tuple[Annotated[str, BeforeValidator(_secret_name)], ...], _MOST_NAMES] = ()
     mask: Annotated[tuple[Annotated[str, BeforeValidator(_secret_name)], ...], _MOST_NAMES] = ()
@@ -143,23 +153,31 @@ class GuardRails(_Table):
 
 
 class Settings(GuardRails):
-    """A profile without its phases and gates."""
+    """A profile without its phases, gates and faults."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         **GuardRails.synonyms,
         "phases": "phase", "stage": "phase", "stages": "phase", "gates": "gate", "thresholds": "gate",
-        "threshold": "gate", "processes": "workers", "fail_fast": "stop_early", "metric": "metrics",
+        "threshold": "gate", "faults": "fault", "chaos": "fault", "proxy": "proxies", "processes": "workers",
+        "fail_fast": "stop_early", "metric": "metrics", "contracts": "contract", "openapi": "contract",
     }  # fmt: skip
 
     description: StrictStr = ""
     phase: Any = None
     """Checked by kind, one by one; declared here to make the key known."""
     gate: Any = None
+    fault: Any = None
+    """Checked by kind, in :mod:`harness.plan.faults`."""
     metrics: Any = None
     """Checked one by one in :mod:`harness.plan.metrics_tables`."""
+    proxies: Any = None
+    """Checked one by one in :mod:`harness.plan.proxies`."""
+    contract: Any = None
+    """Checked in :mod:`harness.plan.contract`, with the files that it names."""
     sampling: SamplingTable = SamplingTable()
     target: TargetTable = TargetTable()
     stop_early: StrictBool = False
     stop_timeout: Duration = 10.0
+    hook_timeout: Duration = 60.0
     workers: Annotated[int, _between(1, MOST_WORKERS)] | None = None
     seed: StrictInt | None = None

@@ -10,7 +10,7 @@ from harness.messages import Option
 from harness.plan.config_source import ConfigSource, shown_path
 from harness.plan.description import ScenarioDescription
 from harness.plan.hosts import AllowedHosts, address_of, host_of, setting_to_allow
-from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, ShopTarget
 from harness.plan.problems import Problems, Where
 from harness.plan.settings import TargetTable
 
@@ -40,7 +40,7 @@ def choose_target(
     allowed: AllowedHosts,
     source: ConfigSource,
     problems: Problems,
-) -> Target:
+) -> PlannedTarget:
     """The target; contradictions go to ``problems``.
 
     It is on this machine or on one of ``allowed``. A name that is neither may still resolve to this machine, which
@@ -49,8 +49,7 @@ def choose_target(
     _check_contradictions(options, table, source, problems)
     on_command_line = options.host is not None or options.command is not None
     url, command = (options.host, options.command) if on_command_line else (table.url, table.command)
-    http_users = [user for user in description.user_classes if user.is_http]
-    if url is not None and not http_users:
+    if url is not None and not any(user.is_http for user in description.user_classes):
         return AttachedTarget(url=url, pid=options.pid)
     if url is not None:
         return _attached(
@@ -67,15 +66,8 @@ def choose_target(
             ready_timeout_s=table.ready_timeout,
             environment=table.environment,
         )
-    hosts = list(dict.fromkeys(user.host for user in http_users or description.user_classes if user.host))
-    if command is None and not http_users:  # the guard judges where they connect to
-        return AttachedTarget(url=hosts[0] if hosts else "", pid=options.pid, own_hosts=True)
-    if command is None and hosts:
-        for host in hosts:
-            if not allowed.allows(host_of(host)):
-                _reject_scenario_host(host, shown_path(description.path), allowed, problems)
-        first = hosts[0].rstrip("/")
-        return AttachedTarget(url=first, pid=options.pid, own_hosts=True, allowed=allowed.names(host_of(first)))
+    if command is None and (found := _of_user_classes(description, options.pid, allowed, problems)) is not None:
+        return found
     if options.pid is not None:
         problems.add("pid-without-host", where=Option("pid"), option=Option("host", "URL"))
     elif options.ready is not None:
@@ -89,6 +81,23 @@ def choose_target(
             shop=Option("target", SHOP),
         )
     return ShopTarget(environment=table.environment)
+
+
+def _of_user_classes(
+    description: ScenarioDescription, pid: int | None, allowed: AllowedHosts, problems: Problems
+) -> AttachedTarget | None:
+    """The target that user classes state as their ``host``; None if HTTP users state none."""
+    http_users = [user for user in description.user_classes if user.is_http]
+    hosts = list(dict.fromkeys(user.host for user in http_users or description.user_classes if user.host))
+    if not http_users:  # the guard judges where they connect to
+        return AttachedTarget(url=hosts[0] if hosts else "", pid=pid, own_hosts=True)
+    if not hosts:
+        return None
+    for host in hosts:
+        if not allowed.allows(host_of(host)):
+            _reject_scenario_host(host, shown_path(description.path), allowed, problems)
+    first = hosts[0].rstrip("/")
+    return AttachedTarget(url=first, pid=pid, own_hosts=True, allowed=allowed.names(host_of(first)))
 
 
 def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems: Problems) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 
 from harness.record.redaction import REDACTED, is_secret, redacted, redacted_command
 
+_COMMANDS = ("command", "start", "stop")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -33,17 +35,22 @@ def redacted_setting(text: str) -> str:
     return text if hidden == value else setting_text(key, hidden)
 
 
+def redacted_values(table: Mapping[str, object]) -> dict[str, object]:
+    """A table without its secrets."""
+    return {name: _redacted_value(name, value) for name, value in table.items()}
+
+
 def _redacted_value(name: str, value: object) -> object:
     """As the target that it sets is redacted: tables by their names, its command by its words."""
     if is_secret(name):
         return REDACTED if value != "" else value
     match value:
         case dict():
-            return {below: _redacted_value(below, item) for below, item in value.items()}
+            return redacted_values(value)
         case list():
             return [_redacted_value(name, item) for item in value]
         case str():
-            return redacted_command(value) if name.rpartition(".")[2] == "command" else redacted(value)
+            return redacted_command(value) if name.rpartition(".")[2] in _COMMANDS else redacted(value)
         case _:
             return value
 

@@ -14,7 +14,7 @@ class StepTotals(Accumulator):
 
     @property
     def has_enough(self) -> bool:
-        """Whether the requests are enough to say that the step held. Where the target stands still, they are not."""
+        """Whether there are enough requests to say that the step held: too few if the target does not respond."""
         return self.requests >= FEWEST_REQUESTS
 
     def breaks(self, until: Condition, duration_s: float) -> str | None:

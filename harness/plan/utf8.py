@@ -1,4 +1,4 @@
-"""Rejects a plan with text that is not UTF-8, such as the path of a folder: files and messages could not hold it."""
+"""Rejects a plan with text that is not UTF-8, which files and messages cannot hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into problems in the user's words: which line and key, what is wrong, what would be right."""
+"""Turns pydantic's errors into problems with the user's key, its line and a correction."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from harness.errors import InvalidValue
 from harness.messages import Message, alternatives
 from harness.plan.config_source import ConfigSource, KeyPath
-from harness.plan.problems import InvalidValue, Problems
+from harness.plan.problems import Problems
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -42,7 +43,7 @@ _WANTED = {
 
 
 def checked(model: type[_Model], value: object, at: KeyPath, source: ConfigSource, problems: Problems) -> _Model | None:
-    """``value``, which stands at ``at``, as a ``model``; None if it is invalid: ``problems`` then says why."""
+    """``value``, which was written at ``at``, as a ``model``; None if it is invalid: ``problems`` then says why."""
     try:
         return model.model_validate(value)
     except ValidationError as error:

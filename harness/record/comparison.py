@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ExitCode
+from harness.record.changes import Difference
 from harness.record.measurement import BENCHMARKS, Measurement
 from harness.record.notice import Notice
 from harness.record.plain_text import steering_escaped
-from harness.record.summary import Difference
 
 Outcome = Literal["worse", "inconclusive", "not worse", "better"]
 
@@ -25,11 +25,14 @@ _EXIT_CODES = {"worse": ExitCode.FAIL, "inconclusive": ExitCode.INCONCLUSIVE}
 class ComparedFigure(Difference):
     """One figure of both builds: ``baseline`` is A's, ``observed`` B's; ``change`` is how B differs from A."""
 
+    better: Literal["lower", "higher"] = "lower"
+    """Which direction is better."""
     margin: float
     """The largest change for the worse that does not matter."""
     outcome: Outcome
     decides: bool
-    """Whether the verdict needs it settled: of a run the figures of all endpoints together, of a bench all."""
+    """Whether the verdict needs it settled: of a run the figures of all endpoints together, of a bench all. Figures of
+    series and checks, which only gates name, have no say."""
     finding: Notice
     """What the interval says, in one sentence."""
     settle: Notice | None = None

@@ -22,9 +22,11 @@ CauseKind = Literal[
     "surroundings",
     "cores-taken",
     "memory",
+    "fault",
     "target-died",
     "generator",
     "failures",
+    "contract",
     "new-code",
 ]
 

@@ -1,4 +1,4 @@
-"""Append-only files of frames: length, CRC, msgpack payload. If the writer was killed, all whole frames are readable.
+"""Append-only files of frames (length, CRC, msgpack), readable up to where the writer was killed.
 
 Layout: the magic, then frames of ``<u4 length> <u4 crc32 of the payload> <payload>``, all little-endian. A frame is a
 map with the key ``kind``. A reader stops at a frame that is cut off and rejects one with a wrong checksum.
@@ -6,6 +6,7 @@ map with the key ``kind``. A reader stops at a frame that is cut off and rejects
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import zlib
@@ -42,12 +43,16 @@ Figure = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
 class FrameWriter:
-    """Appends frames to a new file. Each goes to the kernel at once, so that SIGKILL loses none that was written."""
+    """Appends frames to a new file. Each goes to the kernel at once, so that SIGKILL loses none that was written.
 
-    def __init__(self, path: Path) -> None:
+    With ``resume``, the file may be one that another process has begun.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
-        self._file = path.open("xb", buffering=0)
-        self._file.write(MAGIC)
+        self._file = path.open("r+b" if resume and path.exists() else "xb", buffering=0)
+        if self._file.seek(0, os.SEEK_END) == 0:
+            self._file.write(MAGIC)
 
     def write(self, frame: Frame) -> None:
         """Append one frame. Raises ``OSError`` if the disk is full; the file stays valid, and writing can go on."""
@@ -146,9 +151,9 @@ class FrameLog(Generic[Entry]):
         self.kind = kind
         self._entry = entry
 
-    def writer(self, path: Path) -> LogWriter[Entry]:
-        """Appends to a new file."""
-        return LogWriter(path, self.kind)
+    def writer(self, path: Path, *, resume: bool = False) -> LogWriter[Entry]:
+        """Appends to a new file, or to one that another process has begun."""
+        return LogWriter(path, self.kind, resume=resume)
 
     def read(self, path: Path) -> list[Entry]:
         """All values, in order of writing; none if there is no file. Raises :class:`HarnessError` if it is damaged."""
@@ -168,8 +173,8 @@ class FrameLog(Generic[Entry]):
 class LogWriter(Generic[Entry]):
     """Appends values. Safe to call from any thread."""
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self._frames = FrameWriter(path)
+    def __init__(self, path: Path, kind: str, *, resume: bool) -> None:
+        self._frames = FrameWriter(path, resume=resume)
         self._kind = kind
         self._lock = threading.Lock()
 

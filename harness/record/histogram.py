@@ -17,17 +17,17 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-SUB_BUCKET_BITS = 11
+_SUB_BUCKET_BITS = 11
 """Values below 2**11 µs have a bucket each; see the module's first lines."""
 
-_SUB_BUCKETS = 1 << SUB_BUCKET_BITS
+_SUB_BUCKETS = 1 << _SUB_BUCKET_BITS
 _HALF = _SUB_BUCKETS >> 1
 
 _VALUE_BITS = 36
 MAX_VALUE_US = (1 << _VALUE_BITS) - 1
 """Values above this (19 hours) are counted in the last bucket."""
 
-LAST_BUCKET = (_VALUE_BITS - SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
+LAST_BUCKET = (_VALUE_BITS - _SUB_BUCKET_BITS) * _HALF + _SUB_BUCKETS - 1
 """The index of the last bucket, in which ``MAX_VALUE_US`` lies."""
 
 Ints = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ def bucket_of(value_us: int) -> int:
         return value_us if value_us > 0 else 0
     if value_us > MAX_VALUE_US:
         value_us = MAX_VALUE_US
-    shift = value_us.bit_length() - SUB_BUCKET_BITS
+    shift = value_us.bit_length() - _SUB_BUCKET_BITS
     return shift * _HALF + (value_us >> shift)
 
 
@@ -55,7 +55,7 @@ def buckets_of(values_us: Ints) -> Ints:
     """:func:`bucket_of` for an array of values."""
     values = np.clip(np.asarray(values_us, dtype=np.int64), 0, MAX_VALUE_US)
     # frexp's exponent is the bit length, exact below 2**53.
-    shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - SUB_BUCKET_BITS, 0)
+    shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - _SUB_BUCKET_BITS, 0)
     buckets: Ints = shift * _HALF + (values >> shift)
     return buckets
 

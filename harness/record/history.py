@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.record.measurement import Accepted, Interval
+from harness.record.changes import Meaning
+from harness.record.measurement import Accepted, Interval, Measurement
 from harness.record.plain_text import steering_escaped
-from harness.record.summary import Meaning
 
 
 class _Part(BaseModel):
@@ -33,8 +33,10 @@ class Step(_Part):
     change: float | None
     """Relative (0.05: 5 % more); of a share, the difference. Null where the level before is 0."""
     meaning: Meaning
+    machine_slower: float | None = None
+    """Of a figure as measured: by how much the machine was slower after it than before (-0.18: 18 % faster)."""
     accepted: Accepted | None = None
-    """The acceptance of a run after it, if somebody has accepted the new level."""
+    """Its acceptance. In ``past-runs.json``, that of any run after it: who accepts a run accepts all its levels."""
 
 
 class Series(_Part):
@@ -71,3 +73,10 @@ class History(_Part):
     def to_json(self) -> str:
         """As JSON. Control characters are escaped: it may go to a terminal."""
         return steering_escaped(self.model_dump_json(indent=2)) + "\n"
+
+
+class StepHistory(History):
+    """``past-runs.json``: what gates on steps read, and what explains their steps. The run itself is the last in it."""
+
+    measured: list[Measurement] = []
+    """Of the runs around a step that are not in the run's baseline, all that they measured."""

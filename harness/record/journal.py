@@ -2,24 +2,26 @@
 
 Times ``at_s`` and seconds count from ``epoch_s`` of the start frame. Frames, by ``kind``:
 
-==========  =========================================================================================================
-start       ``schema, run_id, epoch_s``: first frame
-worker      ``worker, host``: a load worker's number and the machine it runs on
-clock       ``worker, at_s, error_ms, bound_ms``: see :class:`~harness.record.journal_entries.ClockReading`
-endpoint    ``id, method, name, variant``: an endpoint is named once, before its first use
-phase       ``phase`` (index in the plan), ``at_s``: the phase begins
-segment     ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
-phase_end   ``phase, at_s, reason, held_segment``: see :class:`~harness.record.journal_entries.PhaseSpan`
-second      ``second, users, workers, series, lateness``: all requests that *ended* in that second and all arrivals
-            that were started in it (see :class:`Second`), both as flat arrays
-            (:class:`harness.record.second_table.SecondTable`); a second frame of the same second adds to the first
-failure     ``endpoint, phase, second, failure, count, code``: failures of one kind in one second
-sample      ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
-traced      ``requests``: those that ended lately and were sent with a ``traceparent``
-            (:class:`harness.record.traced_requests.TracedRequest`)
-event       ``at_s, what, message, count, code, params``: see :class:`harness.record.journal_entries.Event`
-end         ``at_s, reason``: last frame; one without it was killed
-==========  =========================================================================================================
+============  ==========================================================================================================
+start         ``schema, run_id, epoch_s``: first frame
+worker        ``worker, host``: a load worker's number and the machine it runs on
+clock         ``worker, at_s, error_ms, bound_ms``: see :class:`~harness.record.journal_entries.ClockReading`
+endpoint      ``id, method, name, variant``: an endpoint is named once, before its first use
+phase         ``phase`` (index in the plan), ``at_s``: the phase begins
+segment       ``phase, segment, at_s``: a phase's next piece begins (for ``stress``: its next step)
+phase_end     ``phase, at_s, reason, held_segment``: see :class:`~harness.record.journal_entries.PhaseSpan`
+second        ``second, users, workers, series, lateness, checks``: all requests that *ended* in that second and all
+              arrivals that were started in it (see :class:`Second`), both as flat arrays
+              (:class:`harness.record.second_table.SecondTable`), and the checks that were made in it
+              (:class:`~harness.record.journal_entries.CheckCount`); a second frame of the same second adds to the first
+failure       ``endpoint, phase, second, failure, count, code``: failures of one kind in one second
+sample        ``endpoint, phase, at_s, failure, detail``: one failed request in full, at most a few a kind
+check_sample  ``name, at_s, text``: why a check failed, a few times a check
+traced        ``requests``: those that ended lately and were sent with a ``traceparent``
+              (:class:`harness.record.traced_requests.TracedRequest`)
+event         ``at_s, what, message, count, code, params``: see :class:`harness.record.run_events.Event`
+end           ``at_s, reason``: last frame; one without it was killed
+============  ==========================================================================================================
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ from harness.record.frames import Frame, FrameReader
 from harness.record.histogram import Ints
 from harness.record.journal_entries import (
     ENTRIES,
+    CheckSample,
     ChosenLevel,
     ClockReading,
     End,
     Endpoint,
     EndpointNamed,
     EndReason,
-    Event,
     EventRecorded,
     FailureCount,
     FailureSample,
@@ -55,6 +57,7 @@ from harness.record.journal_entries import (
     Start,
     WorkerJoined,
 )
+from harness.record.run_events import Event
 from harness.record.second_table import SecondTable
 from harness.record.traced_requests import TracedRequest
 
@@ -78,6 +81,7 @@ class Journal:
     """The seconds as they were written, for those that follow a run: a late worker's part of a second is an entry."""
     failures: list[FailureCount] = field(default_factory=list)
     samples: list[FailureSample] = field(default_factory=list)
+    check_samples: list[CheckSample] = field(default_factory=list)
     traced: list[TracedRequest] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     end_s: float | None = None
@@ -103,7 +107,7 @@ class Journal:
                 series = SecondTable.from_wire(entry.series)
                 self._know(series.endpoint)
                 lateness = Lateness.all_of(SecondTable.from_wire(entry.lateness))
-                self._add_second(Second(entry.second, entry.users, entry.workers, series, lateness))
+                self._add_second(Second(entry.second, entry.users, entry.workers, series, lateness, entry.checks))
             case PhaseBegin():
                 self.phases.append(PhaseSpan(entry.phase, entry.at_s, None, None, None, ()))
             case SegmentBegin():
@@ -120,6 +124,8 @@ class Journal:
             case FailureSample():
                 self._know([entry.endpoint])
                 self.samples.append(entry)
+            case CheckSample():
+                self.check_samples.append(entry)
             case RequestsTraced():
                 self._know([request.endpoint for request in entry.requests])
                 self.traced += entry.requests
@@ -147,6 +153,7 @@ class Journal:
                 known.workers + added.workers,
                 SecondTable.joined([known.table, added.table]),
                 known.lateness + added.lateness,
+                known.checks + added.checks,
             )
         else:
             self.seconds.insert(at, added)

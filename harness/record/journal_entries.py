@@ -7,24 +7,21 @@ left to later versions. :class:`harness.record.second_table.SecondTable` checks 
 from __future__ import annotations
 
 from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from dataclasses import field
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond, Lateness
 from harness.record.frames import STRICT, Epoch, Figure
 from harness.record.second_table import SecondTable
 from harness.record.traced_requests import TracedRequest
 
-EndReason = Literal["done", "interrupted", "gate failed", "decided", "target lost", "workers lost", "scenario", "error"]
-PhaseEndReason = Literal["done", "limit broke", "cut short"]
-EventKind = Literal[
-    "dropped", "error", "exit code", "limit broke", "report refused", "scenario", "worker lost", "workers lost"
+EndReason = Literal[
+    "done", "interrupted", "gate failed", "decided", "target lost", "workers lost", "proxies lost", "scenario", "error"
 ]
-REQUESTS_MISSING: frozenset[EventKind] = frozenset({"report refused", "worker lost", "workers lost"})
-"""After these, requests that were made are missing from the record."""
+PhaseEndReason = Literal["done", "limit broke", "cut short"]
 
 HOST_NOT_ALLOWED = "request-host-not-allowed"
 """The code of requests that the guard rails did not let through."""
@@ -106,6 +103,25 @@ class WorkerSecond(NamedTuple):
         return min(self.cpu + max(self.starved, self.throttled), 1.0)
 
 
+class CheckCount(NamedTuple):
+    """How often a check of the scenario passed and failed, looking at requests that one phase started."""
+
+    name: str
+    phase: _Index
+    passed: _Count
+    failed: _Count
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class CheckSample:
+    """Why a check failed once."""
+
+    name: str
+    at_s: _RunTime
+    text: str
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class SecondRecorded:
     """The state of the workers in one second, and the tables of what ended and what started in it."""
@@ -115,6 +131,7 @@ class SecondRecorded:
     workers: list[WorkerSecond]
     series: Any
     lateness: Any
+    checks: list[CheckCount] = field(default_factory=list)
 
 
 @plain_dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +145,8 @@ class Second:
     """All endpoints as flat arrays, as narrow as they were written: a run of hours fits into memory."""
     lateness: list[Lateness]
     """Of the arrivals that started in it, by the phase of their intended start (open model only)."""
+    checks: list[CheckCount] = field(default_factory=list)
+    """Those that were made in it."""
 
     @property
     def endpoint_seconds(self) -> list[EndpointSecond]:
@@ -229,31 +248,9 @@ class ClockReading:
         return abs(self.error_ms) + self.bound_ms
 
 
-@plain_dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened at ``at_s``. ``count`` is how many things it is about (``dropped``: arrivals)."""
-
-    at_s: float
-    kind: EventKind
-    message: Message
-    count: int = 0
-
-    def to_frame(self) -> dict[str, Any]:
-        """As the journal keeps it: the whole text, and what it was made from."""
-        data = self.message.to_data()
-        text = data.pop("text")
-        return {"kind": "event", "at_s": self.at_s, "what": self.kind, "message": text, "count": self.count, **data}
-
-    @classmethod
-    def from_frame(cls, frame: dict[str, Any]) -> Self:
-        """The event of a frame; one without a code has the text alone. Raises ``ValueError`` for a broken frame."""
-        text = Message.from_data({"code": "event", "params": {}, **frame, "text": frame["message"]})
-        return cls(frame["at_s"], frame["what"], text, frame.get("count", 0))
-
-
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EventRecorded:
-    """The frame of an event."""
+    """The frame of an :class:`~harness.record.run_events.Event`."""
 
     at_s: _RunTime
     what: str
@@ -278,6 +275,7 @@ ENTRIES: dict[str, type] = {
     "phase_end": PhaseEnd,
     "failure": FailureCount,
     "sample": FailureSample,
+    "check_sample": CheckSample,
     "traced": RequestsTraced,
     "event": EventRecorded,
     "end": End,

@@ -1,4 +1,4 @@
-"""What a run measured: its figures with their intervals, by variant, phase, endpoint and metric, and summaries.
+"""What a run measured: figures with intervals by variant, phase, endpoint and metric.
 
 It is what the store keeps of every run, what runs are compared by, and what a baseline is made of. A bench is measured
 in one phase, :data:`BENCHMARKS`, whose endpoints are the ids of its tests.
@@ -7,7 +7,7 @@ in one phase, :data:`BENCHMARKS`, whose endpoints are the ids of its tests.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -19,14 +19,22 @@ ONLY = ""
 ALL = ""
 """The endpoint that stands for all endpoints together."""
 
+CALM = ""
+"""In place of a fault's name: the seconds that no fault disturbed."""
+
 BENCHMARKS = "benchmarks"
+
+
+def phase_title(phase: str, variant: str) -> str:
+    """The name of a phase as reports show it: in a duet with the build."""
+    return f"{phase} (build {variant.upper()})" if variant else phase
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-NoNan = Annotated[float, Field(ge=-math.inf)]
+_NoNan = Annotated[float, Field(ge=-math.inf)]
 """A bound may be infinite."""
 
 
@@ -34,8 +42,13 @@ class Interval(_Part):
     """A figure and its 95 % interval, in the metric's unit; ``high`` None: too few requests to bound it from above."""
 
     value: FiniteFloat
-    low: NoNan
-    high: NoNan | None
+    low: _NoNan
+    high: _NoNan | None
+
+    @classmethod
+    def exactly(cls, value: float) -> Self:
+        """A figure without an error."""
+        return cls(value=value, low=value, high=value)
 
 
 Figures = dict[str, Interval]
@@ -126,13 +139,14 @@ class EndpointMeasurement(_Part):
 
 
 class PhaseMeasurement(_Part):
-    """One measured phase of one variant."""
+    """One measured phase of one variant, or the seconds of a phase under one fault."""
 
     variant: str = ONLY
     name: str
+    fault: str = CALM
     kind: str
     goal: str = ""
-    """The load that was asked for: only phases of one goal are compared."""
+    """The load that was asked for, and how hard the fault strikes: only phases of one goal are compared."""
     traced: bool = False
     """Whether the target recorded spans, which takes time: phases are compared only with those that did as well."""
     generator_limited: str | None = None
@@ -142,6 +156,8 @@ class PhaseMeasurement(_Part):
     too_contaminated: bool = False
     """Whether too few clean seconds are left to stand for the phase; the figures are then those of all seconds."""
     endpoints: dict[str, EndpointMeasurement]
+    named: dict[str, Literal["lower", "higher"]] = {}
+    """Which direction is better of the figures that a gate names in the user's words: of series and checks."""
     profile: PhaseProfile | None = None
     """Of the threads that hold the GIL."""
     threads: PhaseProfile | None = None
@@ -149,7 +165,7 @@ class PhaseMeasurement(_Part):
     speed: MachineSpeed | None = None
     """None where the speed of the machine is not known."""
     waits: list[WaitTime] | None = None
-    """The longest first; None if nobody looked."""
+    """The longest first; None if waits were not sampled."""
     resources: dict[str, dict[str, ResourceSummary]] = {}
     """By source (``target``, ``machine``, ``generator``) and name (``cpu_percent``)."""
 
@@ -167,19 +183,28 @@ class Measurement(_Part):
     scenario: str
     profile: str
     phases: list[PhaseMeasurement]
+    under_faults: list[PhaseMeasurement] = []
+    """The seconds under each fault that was active as planned."""
 
-    def phase(self, name: str, variant: str = ONLY) -> PhaseMeasurement | None:
-        """The phase of that name; None where it was not measured."""
-        return next((phase for phase in self.phases if (phase.name, phase.variant) == (name, variant)), None)
+    def phase(self, name: str, variant: str = ONLY, fault: str = CALM) -> PhaseMeasurement | None:
+        """The phase of that name, or its seconds under a fault; None where they were not measured."""
+        parts, key = self.under_faults if fault else self.phases, (name, variant, fault)
+        return next((part for part in parts if (part.name, part.variant, part.fault) == key), None)
 
-    def endpoint(self, phase: str, endpoint: str = ALL, variant: str = ONLY) -> EndpointMeasurement | None:
+    def like(self, part: PhaseMeasurement) -> PhaseMeasurement | None:
+        """What another run's ``part`` is compared with: the same phase, under the same fault if it is of one."""
+        return self.phase(part.name, part.variant, part.fault)
+
+    def endpoint(
+        self, phase: str, endpoint: str = ALL, variant: str = ONLY, fault: str = CALM
+    ) -> EndpointMeasurement | None:
         """One endpoint in one phase; None where it was not measured."""
-        measured = self.phase(phase, variant)
+        measured = self.phase(phase, variant, fault)
         return measured.endpoints.get(endpoint) if measured else None
 
-    def figure(self, phase: str, endpoint: str, metric: str, variant: str = ONLY) -> Interval | None:
+    def figure(self, phase: str, endpoint: str, metric: str, variant: str = ONLY, fault: str = CALM) -> Interval | None:
         """One figure; None where it was not measured."""
-        measured = self.endpoint(phase, endpoint, variant)
+        measured = self.endpoint(phase, endpoint, variant, fault)
         return measured.figures.get(metric) if measured else None
 
     @model_validator(mode="before")
@@ -189,7 +214,7 @@ class Measurement(_Part):
 
 
 class Accepted(_Part):
-    """A run that somebody accepted after an intended change: earlier ones no longer count."""
+    """A run that was accepted after an intended change: earlier ones no longer count."""
 
     run_id: str
     accepted_at: str

@@ -8,7 +8,9 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\
 _COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-"""Controls a terminal, changes the direction of text, breaks a line where few expect it, or is no character."""
+"""Controls a terminal, changes the direction of text, breaks a line where few expect it, or is not a character."""
+_ANY = re.compile(f"{_CONTROL.pattern}|{_STEERING.pattern}")
+"""Whatever makes a text not plain has one of these."""
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 
 
@@ -17,6 +19,8 @@ def plain(text: str) -> str:
 
     Lone surrogates, characters that change the direction of text, and unusual line breaks become ``�``.
     """
+    if _ANY.search(text) is None:
+        return text
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
     text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
     return _STEERING.sub("\ufffd", text)

@@ -22,7 +22,7 @@ _LONGEST_LINE = 1 << 20
 _LAST_WORD = re.compile(r"(?<![^\s/?#\"'<>])[^\s/?#\"'<>]*+\Z")
 """Left out too, as it may be a secret that only what follows gives away: the password of ``http://user:password@…``."""
 _LONGEST_KEY = 400
-"""Lines of a private key. One without an end hides no more than that; a key of 16,384 bits has 200."""
+"""The most lines that a private key without an end hides; a key of 16,384 bits has 200."""
 _READ_AT_ONCE = 1 << 16
 _PIPE_BYTES = 1 << 20
 """What writers may be ahead of the reader before they wait. Linux allows 1 MiB without privileges."""

@@ -1,4 +1,4 @@
-"""Replaces secrets in texts by ``***`` before they are recorded: passwords, tokens, cookies, credentials in URLs.
+"""Replaces secrets in texts by ``***`` before they are recorded.
 
 Secrets are found by name (``password=…``, ``"access_token": "…"``, ``--api-key …``, ``Cookie: …``, ``?token=…``) and
 by form (``Bearer …``, ``Basic …``, a JSON web token, a private key, the part before the ``@`` of a URL). In doubt a
@@ -25,7 +25,7 @@ _NAMES = (
     *("privatekey", "private_key", "credential", "authorization", "cookie", "session_id", "sessionid", "sessid"),
     *("signature", "csrf", "xsrf"),
 )
-"""A name that contains one of these is a secret's; ``_`` stands for ``_``, ``-``, space, dot or nothing."""
+"""A name that contains one of these is a secret's; ``_`` matches ``_``, ``-``, space, dot or nothing."""
 _LAST_PARTS = ("pass", "key", "auth", "pw", "sig", "pat")
 """A setting or an option whose last part is one of these (``DB_PASS``, ``--stripe-key``) is a secret's."""
 _QUERY_ONLY = ("key", "auth", "sig", "code", "sid", "pass", "pw")
@@ -42,7 +42,7 @@ _QUOTE = r"\\{0,3}[\"']"  # also within a text that was quoted itself
 _QUOTED = (  # over several lines where it has an end, else to the end of the line
     rf"[bru]{{0,2}}(?P<quote>{_QUOTE})(?:(?:(?!(?<!\\)(?P=quote)).)*+(?P=quote)(?:\w\S*)?|[^\r\n]*)"
 )
-_AFTER_QUOTE = r"(?:[\s,;:)\]}]|\Z)"  # a quote before one of these ends the text that the value stands in
+_AFTER_QUOTE = r"(?:[\s,;:)\]}]|\Z)"  # a quote before one of these ends the text that contains the value
 _STOP = r"[,;](?:\s|\Z)"  # punctuation of the sentence
 _SHELL_PIECE = r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|\\.|\S)"
 _VALUE = (
@@ -198,7 +198,7 @@ _of_this_process = _Redactor(frozenset())
 
 
 def add_secret_names(names: Iterable[str]) -> None:
-    """Redact the user's own names of secrets too: in this process, from now on, for good."""
+    """Redact the user's own names of secrets, too, in this process from now on."""
     global _of_this_process
     own = _of_this_process.own | {name.strip().lower() for name in names if name.strip()}
     if own != _of_this_process.own:
@@ -211,7 +211,7 @@ def redacted(text: str) -> str:
 
 
 def may_hold_secret(text: str) -> bool:
-    """False only if :func:`redacted` would leave ``text`` as it is; many times as fast."""
+    """False only if :func:`redacted` would not change ``text``; many times as fast."""
     return _of_this_process.may_hold_secret(text)
 
 

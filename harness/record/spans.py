@@ -88,7 +88,7 @@ class SpanWriter:
         self._frames.write(_frame(spans))
 
     def close(self, received: Received) -> None:
-        """Say what was not kept, and close the file."""
+        """Record how many spans were not kept, and close the file."""
         try:
             self._frames.write({"kind": "received", **{name: getattr(received, name) for name in _COUNTS}})
         finally:

@@ -12,7 +12,7 @@ from harness.record.redaction import redacted
 
 LONGEST = 1000
 _READ = 8 * LONGEST
-"""Of a longer statement, only the beginning is looked at."""
+"""Only the beginning of a longer statement is read."""
 
 # Each alternative is of one kind of token, and none can match another's beginning, so this takes linear time.
 _TOKENS = re.compile(

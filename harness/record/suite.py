@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
+from harness.record.benchmark_figures import BenchmarkFigures
 from harness.record.run_folder import not_of_the_format, regular_file
-from harness.record.summary import BenchmarkFigures
 
 Rounds = npt.NDArray[np.float64]
 _Kept = TypeVar("_Kept")

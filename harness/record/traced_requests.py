@@ -1,4 +1,4 @@
-"""The requests of a run that were sent with a W3C ``traceparent``, by which the target's spans are found again.
+"""The requests that were sent with a W3C ``traceparent``, to find the target's spans.
 
 ``00-<trace id>-<span id>-01``: the id of our span is the first half of the trace id, so one of them is enough to know
 both. The target's span whose parent is ours is what handled the request.
@@ -12,7 +12,7 @@ from pydantic import Field
 
 _TRACE_BYTES = 16
 _SPAN_BYTES = 8
-TRACEPARENT_LENGTH = 55
+_LENGTH = 55
 
 _Number = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Microseconds = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -30,6 +30,11 @@ class TracedRequest(NamedTuple):
     failed: bool
 
     @property
+    def ended_s(self) -> float:
+        """On the run's clock."""
+        return self.at_s + self.response_us / 1e6
+
+    @property
     def span(self) -> bytes:
         """The id of the span that the harness stands for: the parent of the target's first one."""
         return self.trace[:_SPAN_BYTES]
@@ -42,7 +47,7 @@ def traceparent(trace: bytes) -> str:
 
 def trace_of(header: object) -> bytes | None:
     """The trace id of a header's value that :func:`traceparent` made; None of any other."""
-    if not isinstance(header, str) or len(header) != TRACEPARENT_LENGTH:
+    if not isinstance(header, str) or len(header) != _LENGTH:
         return None
     try:
         trace = bytes.fromhex(header[3:35])

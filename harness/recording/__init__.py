@@ -1,4 +1,4 @@
-"""The run folder as one typed thing: what was planned, on which machine, and the streams that were recorded."""
+"""The run folder as one typed object: plan, environment and recorded streams."""
 
 from __future__ import annotations
 

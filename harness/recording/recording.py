@@ -13,9 +13,9 @@ import pyarrow.parquet
 from harness.messages import Message
 from harness.metrics.metric import Metric
 from harness.plan.bench import BenchPlan
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.environment import Environment
-from harness.record.history import History
+from harness.record.history import StepHistory
 from harness.record.measurement import Baseline
 from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder, read_model
@@ -41,7 +41,7 @@ class Recording(ABC):
     @property
     @abstractmethod
     def run_id(self) -> str:
-        """Its run-id, whatever its folder is called by now."""
+        """Its run ID, even if its folder was renamed."""
 
     @property
     @abstractmethod
@@ -85,10 +85,10 @@ class Recording(ABC):
         return read_model(path, Baseline) if path.exists() else None
 
     @cached_property
-    def past_runs(self) -> History | None:
+    def past_runs(self) -> StepHistory | None:
         """What gates on steps read: their figures over the runs until this one; None if it has no such gate."""
         path = self.folder.past_runs
-        return read_model(path, History) if path.exists() else None
+        return read_model(path, StepHistory) if path.exists() else None
 
     def write_tables(self) -> None:
         """Export every stream that was recorded as its table, into the run folder."""

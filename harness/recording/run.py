@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,12 +15,13 @@ from harness.messages import message
 from harness.metrics import RUN_METRICS
 from harness.metrics.metric import Metric
 from harness.plan.duet import has_whole_turns
-from harness.plan.model import EVERY, Phase, RunPlan
+from harness.plan.model.phase import EVERY, Phase
+from harness.plan.model.run import RunPlan
 from harness.plan.search import as_ran
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.journal import Journal
 from harness.record.journal_entries import PhaseSpan, Second, WorkerSecond
-from harness.record.measurement import ONLY
+from harness.record.measurement import ONLY, phase_title
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import Reading
 from harness.record.run_folder import RunFolder, read_model
@@ -76,6 +77,14 @@ class PhaseRecord:
             sums.add_table(part, part.endpoint)
         return EndpointSecond.all_of(sums.table(0))
 
+    def has_second(self, second: int) -> bool:
+        """Whether that second of the run lies in the phase by more than half."""
+        return self.start_s <= second + 0.5 < self.end_s
+
+    def seconds(self, journal: Journal, left_out: Container[int] = ()) -> list[Second]:
+        """The seconds of the run that the phase has, without those ``left_out``."""
+        return [each for each in journal.seconds if self.has_second(each.second) and each.second not in left_out]
+
     def states_in(self, second: Second) -> list[WorkerSecond]:
         """The states of its load workers in that second."""
         return second.workers if self.workers is None else self.workers.states_in(second)
@@ -89,6 +98,10 @@ class PhaseRecord:
     @property
     def index(self) -> int:
         return self.span.phase
+
+    @property
+    def title(self) -> str:
+        return phase_title(self.plan.name, self.variant)
 
     @property
     def start_s(self) -> float:

@@ -1,4 +1,4 @@
-"""What declares a stream, one kind of recorded data: its files, its reader, and the table it is exported as."""
+"""What declares a stream, one kind of recorded data: its files, its reader, its exported table."""
 
 from __future__ import annotations
 

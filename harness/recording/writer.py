@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.endpoint_second import Lateness
 from harness.record.environment import Environment
 from harness.record.frames import Frame, FrameWriter
 from harness.record.histogram import Ints
 from harness.record.journal import SCHEMA
-from harness.record.journal_entries import Endpoint, EndReason, Event, FailureSample, PhaseSpan, WorkerSecond
+from harness.record.journal_entries import Endpoint, EndReason, FailureSample, PhaseSpan, WorkerSecond
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import READINGS, Reading
+from harness.record.run_events import Event
 from harness.record.run_folder import RunFolder, write_text
 from harness.record.second_accumulator import SecondAccumulator, packed
 
@@ -189,10 +191,17 @@ def _table(second: int, ended: Sequence[Requests]) -> dict[str, bytes]:
 
 def _lateness(ended: Sequence[Requests], *, waited: bool) -> dict[str, bytes]:
     parts = [part for part in ended if part.is_open]
-    none = [np.zeros(0, dtype=np.int64)]
-    phases = np.concatenate(none + [np.full(len(part.start_s), part.phase) for part in parts])
-    delays_us = np.concatenate(none + [part.response_us - part.service_us for part in parts])
+    if not parts:
+        return _nobody_late()
+    phases = np.concatenate([np.full(len(part.start_s), part.phase) for part in parts])
+    delays_us = np.concatenate([part.response_us - part.service_us for part in parts])
     return Lateness.table(phases, delays_us, 0 * delays_us if waited else delays_us).to_wire()
+
+
+@cache
+def _nobody_late() -> dict[str, bytes]:
+    none = np.zeros(0, dtype=np.int64)
+    return Lateness.table(none, none, none).to_wire()
 
 
 def _failures(second: int, part: Requests, load: RecordedLoad) -> Iterator[dict[str, Any]]:

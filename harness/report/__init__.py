@@ -1,4 +1,4 @@
-"""Reports on a run, made from its folder alone: sections (what a report shows) and exporters (its output formats)."""
+"""Reports on a run, made from its folder alone: sections, and exporters for output formats."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Table:
 Block = Headline | Paragraph | Items | Table
 
 WIDE = 90
-"""Terminals of so many characters show all columns."""
+"""Terminals of this many characters show all columns."""
 
 
 def table(columns: Sequence[Column[_Row]], rows: Iterable[_Row], *, top: bool = False) -> Table:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from harness.analysis.functions import is_working, working
 from harness.record.comparison import Comparison
 from harness.record.history import History
+from harness.record.measurement import phase_title
 from harness.record.profiles import Profile, ProfileIndex, SpanStack, Stack, read_folded, read_spans
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
@@ -51,8 +52,7 @@ class Report:
         """The name of the phase or benchmark that ``profile`` was taken in."""
         if isinstance(self.recording, BenchRecording):
             return self.recording.shown(self.recording.report.benchmarks[profile.phase])
-        name = self.recording.plan.phases[profile.phase].name
-        return f"{name} (build {profile.variant.upper()})" if profile.variant else name
+        return phase_title(self.recording.plan.phases[profile.phase].name, profile.variant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ HEAT_ROWS_PER_DECADE = 20
 _HEAT_COLUMNS = 240
 _HEAT_ROWS = 256
 _AT_ONCE = 50
-"""So many points are computed at once: more take more memory, fewer more time."""
+"""How many points are computed at once: more take more memory, fewer more time."""
 _BUCKET_BITS = LAST_BUCKET.bit_length()
 _BUCKETS = np.arange(LAST_BUCKET + 1)
 _MIDDLE_S = (lowest_of(_BUCKETS) + highest_of(_BUCKETS)) / 2e6

@@ -1,4 +1,4 @@
-"""Keeps in the user's cache folder what comes out the same for each report: compiled templates, packed scripts.
+"""Caches what is the same for every report in the user's cache folder: compiled templates, packed scripts.
 
 Without it, each report takes 0.3 s of CPU longer.
 """

@@ -1,4 +1,4 @@
-"""The charts of the target's surroundings: those that a kind of source declares, and one for each other series."""
+"""Charts of the target's surroundings: those that sources declare, and one per other series."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def series_charts(run: RunRecording, axis: TimeAxis) -> list[dict[str, Any]]:
         for chart in (*declared, *alone):
             lines = [*_lines(chart, source, found, axis)]
             if not lines and kind is not None and kind.series is not None and chart not in declared:
-                continue  # nobody asked for it
+                continue  # it was not requested
             identity = {"id": f"series-{len(charts)}", "title": plain(f"{chart.title} ({source})")}
             charts.append(asdict(chart) | identity | {"lines": lines})
     return charts

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_POINTS = 1200
 MOST_ENDPOINTS = 40
-"""The charts offer so many of the busiest endpoints. Tables list all of them."""
+"""How many of the busiest endpoints the charts offer. Tables list all of them."""
 _MOST_ERRORS = 6
 
 _USERS = LineChart(
@@ -117,7 +117,7 @@ def generator_over_time(journal: Journal, axis: TimeAxis) -> dict[str, Any]:
         figures = second.table.rows
         if len(figures):
             is_open = bool(figures[:, IS_OPEN].any())
-        # Little's law: those that ended in a second took so many seconds together.
+        # Little's law: the times of the requests that ended in a second, added up.
         busy_us = figures[:, SUMS_US + (SERVICE if is_open else RESPONSE)].sum()
         values = {"in_flight": float(busy_us) / 1e6} | ({} if is_open else {"users": float(second.users)})
         if second.workers:

@@ -61,10 +61,9 @@ def waterfalls(run: RunRecording) -> dict[str, list[Waterfall]]:
     for record in run.phases:
         traces = [(trace, name) for name, of_name in phase_traces(run, record).items() for trace in of_name]
         names = {trace.request.trace: name for trace, name in traces}
-        title = f"{record.plan.name} (build {record.variant.upper()})" if record.variant else record.plan.name
         if traces:
             longest = slowest([trace for trace, _ in traces])
-            found[title] = [_waterfall(run, trace, names[trace.request.trace]) for trace in longest]
+            found[record.title] = [_waterfall(run, trace, names[trace.request.trace]) for trace in longest]
     return found
 
 

@@ -6,9 +6,10 @@ import os
 from typing import ClassVar
 
 from harness.record.resources import Reading
-from harness.sampling.process_usage import process_trees
+from harness.sampling.process_tree import process_trees
 from harness.sampling.sampler import During, PeriodicSampler, Sampler, SamplerKind, SamplingContext
 from harness.sampling.tree_clock import TreeClock, read_proc
+from harness.targets.target import Target
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -24,16 +25,17 @@ class BuildUsageSampler(PeriodicSampler):
 
     def __init__(self, context: SamplingContext) -> None:
         super().__init__(context)
-        self._pids: dict[str, list[int]] = {}
+        self._targets: dict[str, list[Target]] = {}
         for variant, target in context.targets:
             if target.pid is not None:
-                self._pids.setdefault(variant, []).append(target.pid)
-        self._clocks = {variant: TreeClock() for variant in self._pids}
-        self._used_s = dict.fromkeys(self._pids, 0.0)
+                self._targets.setdefault(variant, []).append(target)
+        self._clocks = {variant: TreeClock() for variant in self._targets}
+        self._used_s = dict.fromkeys(self._targets, 0.0)
 
     def read(self, now_epoch_s: float) -> list[Reading]:
         readings = []
-        for variant, roots in self._pids.items():
+        for variant, targets in self._targets.items():
+            roots = [target.pid or 0 for target in targets]  # a fault may have started one again
             pids = [pid for tree in process_trees(*roots) for pid in tree]
             self._used_s[variant] += self._clocks[variant].gained(pids)
             rss_bytes = sum(map(_rss_bytes, pids)) / len(roots)

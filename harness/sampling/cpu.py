@@ -1,4 +1,4 @@
-"""Profiles of each phase in three tiers: the threads that hold the GIL, often; all busy threads, and all, now and then.
+"""CPU profiles in three tiers: threads that hold the GIL, all busy threads, and all threads.
 
 A thread that holds the GIL runs Python code. py-spy finds it without reading the stacks of the others, which is cheap.
 Threads that only wait for the GIL are not taken for busy ones. What runs without the GIL (native code, the kernel) is
@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import psutil
 
@@ -79,14 +80,17 @@ def rated(tiers: Iterable[Tier], cores: float | None, targets: int = 1) -> list[
 
 
 class CpuSampler(PhaseSampler):
-    """Records the process tree of ``pid`` into ``cpu/INDEX-PHASE.folded``, and by spans into ``….spans.folded``.
+    """Records the process tree of ``root()`` into ``cpu/INDEX-PHASE.folded``, and by spans into ``….spans.folded``.
 
     The builds of a duet share the rates of the tiers.
     """
 
-    def __init__(self, pid: int, tiers: Sequence[RatedTier], folder: RunFolder, variant: str = ONLY) -> None:
+    def __init__(
+        self, root: Callable[[], int], tiers: Sequence[RatedTier], folder: RunFolder, variant: str = ONLY
+    ) -> None:
         super().__init__()
-        self._pid = pid
+        self._root = root
+        self._roots: set[int] = set()
         self._variant = variant
         self._tiers = tiers
         self._folder = folder
@@ -105,15 +109,14 @@ class CpuSampler(PhaseSampler):
         self.submit(self._end_recorders, time.monotonic())
 
     def _start(self, py_spy: str, index: int, name: str, began_s: float) -> None:
-        if not psutil.pid_exists(self._pid):
-            self.note(message("cpu-target-ended", phase=name))
-            return
-        if not may_read_memory(self._pid) and not has_capability(py_spy):
+        self._roots.add(pid := self._root())
+        # A fault may start a target again that does not run now.
+        if psutil.pid_exists(pid) and not may_read_memory(pid) and not has_capability(py_spy):
             self.note(message("cpu-no-permission"))
             return
         for tier, rate in self._tiers:
             stem = self._folder.cpu / f"{file_stem(index, name)}{tier.suffix}"
-            self._recorders.append(PhaseRecorder(py_spy, self._pid, tier, rate, stem, index, name, began_s))
+            self._recorders.append(PhaseRecorder(py_spy, self._root, tier, rate, stem, index, name, began_s))
 
     def _end_recorders(self, now_s: float) -> None:
         for recorder in self._recorders:
@@ -145,7 +148,7 @@ class CpuSampler(PhaseSampler):
                 raw = recording.raw.read_text(errors="replace")
                 python = python or python_of(raw)
                 own |= own_files(raw, anywhere=self._variant != ONLY)
-                process = () if recording.pid == self._pid else (f"process {recording.name}",)
+                process = () if recording.pid in {*self._roots, self._root()} else (f"process {recording.name}",)
                 if recorder.tier.kind == "waits":
                     raw = with_hints(raw)
                 for stack in fold(raw, anywhere=self._variant != ONLY):
@@ -187,7 +190,7 @@ class CpuSampler(PhaseSampler):
 
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
         phase, rate_hz = recorder.name, recorder.rate.hz
-        cores = _mean_cores(spans[1:])  # the first one is as dear as it is: it found that out
+        cores = _mean_cores(spans[1:])  # the first one could not know the cost
         if cores is not None and cores > _NOTABLE_CORES and recorder.rate.is_too_expensive(cores):
             self.note(message("cpu-sampling-expensive", phase=phase, cores=cores, rate_hz=rate_hz))
         samples, errors = (sum(each) for each in zip(*map(counts, logs), strict=True))
@@ -242,20 +245,26 @@ def _create(context: SamplingContext) -> Sampler:
     rate_hz = context.settings.cpu.rate_hz
     sampled = context.targets[:2]  # of several starts, one of each build
     if len(sampled) == 1 and context.target.pid is not None and not runs_python(context.target.pid):
-        return PerfSampler(context.target.pid, rate_hz, context.folder)
+        return PerfSampler(partial(_root, context.target), rate_hz, context.folder)
     few_hz = min(rate_hz, THREADS_HZ)
     tiers = rated((gil_tier(rate_hz), threads_tier(few_hz), waits_tier(few_hz)), context.cores, len(sampled))
     samplers = []
     for variant, target in sampled:
-        assert target.pid is not None
-        samplers.append((f"build {variant.upper()}", CpuSampler(target.pid, tiers, context.folder, variant)))
+        sampler = CpuSampler(partial(_root, target), tiers, context.folder, variant)
+        samplers.append((f"build {variant.upper()}", sampler))
     return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
+
+
+def _root(target: Target) -> int:
+    """Its first process, another one once a fault has started it again."""
+    assert target.pid is not None
+    return target.pid
 
 
 def _why_unavailable(target: Target) -> Message | None:
     if target.pid is None:
         return PID_UNKNOWN
-    return None if runs_python(target.pid) or why_no_perf() is None else why_not_python(target.pid)
+    return None if runs_python(target.pid) or why_no_perf(target.pid) is None else why_not_python(target.pid)
 
 
 CPU = SamplerKind(

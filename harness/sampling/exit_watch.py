@@ -1,6 +1,6 @@
 """Sees processes end that are not one's own children, and how: with pidfds (pidfd_open(2)).
 
-Only a parent can wait for a process. But since Linux 6.15 the kernel keeps the exit status for whoever holds a pidfd
+Only a parent can wait for a process. But since Linux 6.15, the kernel keeps the exit status for holders of a pidfd
 (``PIDFD_GET_INFO``, include/uapi/linux/pidfd.h). On an older kernel, ``/proc`` has it until the parent has waited.
 """
 
@@ -74,7 +74,7 @@ class ExitWatch:
         return found
 
     def wake(self) -> None:
-        """Let nobody wait any longer. Safe to call from any thread."""
+        """Stop waiting. Safe to call from any thread."""
         os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:

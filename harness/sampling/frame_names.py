@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 _LIBRARY = re.compile(r"^.*/(?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+t?)/")
+_SCRIPT = re.compile(r"/bin/[^/.]+$")
+"""What an installed program is started by, such as ``.venv/bin/uvicorn``."""
 _VERSION = re.compile(r"/lib(?:64)?/python(3\.\d+)t?/(?!(?:site|dist)-packages)")
 _PATH = re.compile(r" \((/[^;]*?)(?::\d+)?\)(?=;| \d+$)", re.MULTILINE)
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*?)(?::(?P<line>\d+))?\)$")
@@ -49,7 +51,7 @@ def short_path(path: str, *, anywhere: bool = False) -> str:
 def own_files(raw: str, *, anywhere: bool = False) -> set[str]:
     """The files of the target's own code in py-spy's raw output, shortened: those that no library or Python brings."""
     paths = {found[1] for found in _PATH.finditer(raw)}
-    return {short_path(path, anywhere=anywhere) for path in paths if not _LIBRARY.match(path)}
+    return {short_path(path, anywhere=anywhere) for path in paths if not (_LIBRARY.match(path) or _SCRIPT.search(path))}
 
 
 def python_of(raw: str) -> str | None:

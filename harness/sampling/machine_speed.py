@@ -1,4 +1,4 @@
-"""Each second: how long reference work takes beside the target. A machine that shares its cores changes its speed."""
+"""Records each second how long reference work takes: a shared machine changes its speed."""
 
 from __future__ import annotations
 
@@ -46,13 +46,15 @@ class MachineSpeedSampler(PeriodicSampler):
         return [_mean(rounds, now_epoch_s)] if rounds else []
 
     def close(self) -> list[Profile]:
-        profiles = super().close()
-        with suppress(ChildProcessError):  # a note has said so
-            for reading in self.read(time.time()):
-                self._writer.write(reading)
-        self._child.kill()
-        self._child.communicate()
-        return profiles
+        try:
+            profiles = super().close()
+            with suppress(ChildProcessError):  # a note has said so
+                for reading in self.read(time.time()):
+                    self._writer.write(reading)
+            return profiles
+        finally:  # also where the disk is full
+            self._child.kill()
+            self._child.communicate()
 
     def _rounds(self) -> list[list[float]]:
         """Those since the last call: when each ended, and the times of its tasks in ns."""

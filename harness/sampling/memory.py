@@ -1,4 +1,4 @@
-"""Memory profiles: memray in every Python process of the target, which an agent in each turns on to diagnose."""
+"""Memory profiles: memray in every Python process of the target, through an agent in each."""
 
 from __future__ import annotations
 
@@ -68,9 +68,6 @@ class MemorySampler(PhaseSampler):
 
     def _trace(self, index: int, name: str) -> None:
         """Trace each process from when it is first seen until the phase is over, then fold what they wrote."""
-        if not self._target.is_alive():
-            self.note(message("memory-target-ended"))
-            return
         stem = self._folder.memory / file_stem(index, name)
         began_s = time.monotonic()
         traced: dict[Agent, _Trace] = {}
@@ -93,7 +90,7 @@ class MemorySampler(PhaseSampler):
         if traces:
             self._fold([*traces, *_of_ended_children(traces)], stem, index, duration_s)
         elif not refused:
-            self.note(message("memory-no-agent"))
+            self.note(message("memory-no-agent" if self._target.is_alive() else "memory-target-ended"))
 
     def _new_agents(self, known: set[Agent]) -> list[Agent]:
         """Those that have worked most first."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.cluster.listen_address import format_address
+from harness.plan.hosts import join_address
 from harness.record.spans import Received, SpanWriter
 from harness.sampling.otlp_spans import InvalidExportError, read_json, read_protobuf, spans_of
 
@@ -42,14 +42,14 @@ _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def is_installed() -> bool:
-    """Whether the package that decodes exports is there (the extra ``traces``)."""
+    """Whether the package that decodes exports is installed (the extra ``traces``)."""
     try:
         return importlib.util.find_spec("opentelemetry.proto.collector.trace.v1") is not None
     except ModuleNotFoundError:
         return False
 
 
-class _Refused(Exception):  # noqa: N818  (an answer, not an error of ours)
+class _Refused(Exception):  # noqa: N818  (a response, not an error of ours)
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
@@ -91,13 +91,9 @@ class OtlpReceiver:
         self._thread.start()
 
     @property
-    def address(self) -> str:
-        return format_address(self.host, self.port)
-
-    @property
     def url(self) -> str:
         """What exporters need: ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        return f"http://{join_address(self.host, self.port)}"
 
     def close(self) -> None:
         """Take nothing more. May be called twice."""
@@ -172,7 +168,7 @@ class OtlpReceiver:
             try:
                 self._writer.write(spans)
                 self._kept += len(spans)
-            except OSError:  # the disk is full: the run goes on without these spans
+            except OSError:  # the disk is full: the run continues without these spans
                 fit = False
         self._received = replace(
             counted,

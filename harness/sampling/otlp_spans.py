@@ -30,7 +30,7 @@ _IDS = {"traceId": 16, "spanId": 8, "parentSpanId": 8}
 
 
 class InvalidExportError(ValueError):
-    """The body of a request is no export of traces."""
+    """The body of a request is not an export of traces."""
 
 
 def read_protobuf(body: bytes) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 from harness.messages import message
 from harness.record.process_events import PROCESS_EVENTS, ProcessEvent
 from harness.record.profiles import Profile
 from harness.sampling.exit_watch import ExitWatch
-from harness.sampling.process_usage import process_trees
+from harness.sampling.process_tree import process_trees, program_of
 from harness.sampling.sampler import PID_UNKNOWN, During, Sampler, SamplerKind, SamplingContext
 from harness.sampling.tree_clock import parent_of
 from harness.targets.kernel_log import OutOfMemoryWatch
@@ -30,11 +29,12 @@ class ProcessEventSampler(Sampler):
     def __init__(self, context: SamplingContext) -> None:
         super().__init__()
         self._writer = PROCESS_EVENTS.writer(context.folder.processes)
-        self._targets = [(variant, target, target.pid) for variant, target in context.targets if target.pid is not None]
+        self._targets = [(variant, target) for variant, target in context.targets if target.pid is not None]
         self._folder = context.folder
         self._watch = ExitWatch()
-        self._known: dict[int, tuple[str, Target]] = {}
-        self._memory = {root: OutOfMemoryWatch(root) for _, _, root in self._targets}
+        self._known: dict[int, tuple[str, Target, bool]] = {}
+        """With whether it is the first process of its target."""
+        self._memory = {variant: OutOfMemoryWatch(target.pid or 0) for variant, target in self._targets}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
 
@@ -64,12 +64,12 @@ class ProcessEventSampler(Sampler):
     def _look(self) -> None:
         """Note the processes that have started."""
         now_s = time.time()
-        trees = process_trees(*(root for _, _, root in self._targets))
-        for (variant, target, root), tree in zip(self._targets, trees, strict=True):
+        roots = [target.pid or 0 for _, target in self._targets]  # a fault may have started one again
+        for (variant, target), root, tree in zip(self._targets, roots, process_trees(*roots), strict=True):
             for pid in tree:
                 if pid not in self._watch and self._watch.add(pid):
-                    self._known[pid] = variant, target
-                    parent, name = parent_of(pid) or 0, _program(pid)
+                    self._known[pid] = variant, target, pid == root
+                    parent, name = parent_of(pid) or 0, program_of(pid)
                     self._writer.write(ProcessEvent(now_s, "started", pid, parent, name, pid == root, variant))
 
     def _note_ends(self, timeout_s: float) -> None:
@@ -78,14 +78,13 @@ class ProcessEventSampler(Sampler):
         if ended:
             time.sleep(_LAST_WORDS_S)
         for pid, status in ended:
-            variant, target = self._known.pop(pid)
-            is_root = pid == target.pid
+            variant, target, is_root = self._known.pop(pid)
             if is_root and target.managed:  # its supervisor knows, and has written its last words by then
                 deadline_s = time.monotonic() + _ROOT_ENDS_S
-                while target.exit_status() is None and time.monotonic() < deadline_s:
+                while target.pid == pid and target.exit_status() is None and time.monotonic() < deadline_s:
                     time.sleep(0.02)
-                status = target.exit_status() if status is None else status
-            out_of_memory = status in (_SIGKILL, None) and self._memory[target.pid or 0].killed(pid)
+                status = target.exit_status() if status is None and target.pid == pid else status
+            out_of_memory = status in (_SIGKILL, None) and self._memory[variant].killed(pid)
             lines = last_lines(self._folder.target_log_of(variant))
             self._writer.write(
                 ProcessEvent(
@@ -99,13 +98,6 @@ class ProcessEventSampler(Sampler):
                     last_lines=lines,
                 )
             )
-
-
-def _program(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
-    except OSError:  # it has just ended
-        return ""
 
 
 PROCESS_STARTS_AND_ENDS = SamplerKind(

@@ -1,22 +1,27 @@
-"""Each second: CPU, memory, threads and file descriptors of target and load generator, and the machine's load."""
+"""Each second: CPU, memory, threads and file descriptors of target and load generator."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from heapq import nlargest
 
 import psutil
 
-from harness.record.resources import Line, LineChart, Reading, process_source
+from harness.record.resources import OTHERS, Line, LineChart, Reading, process_source
+from harness.sampling.dependencies import DependencyFinder
 from harness.sampling.machine_usage import MachineMeter
+from harness.sampling.other_processes import OtherProcesses
+from harness.sampling.process_tree import process_trees
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
-from harness.sampling.tree_clock import TreeClock, parent_of
+from harness.sampling.tree_clock import TreeClock
 from harness.sampling.waiting import QuotaMeter, RunQueueMeter
 
 _MOST_PROCESSES = 64
 """A target may have any number of processes; the largest are recorded by themselves."""
+_BUSY_PERCENT = 20.0
+"""What others use from there on may take cores from the target: they are named (100 = one core)."""
 
 
 class UsageMeter:
@@ -62,42 +67,53 @@ class UsageMeter:
 class ProcessUsageSampler(PeriodicSampler):
     """Readings of ``target`` and ``process PID`` (if its process is known), ``generator`` and ``machine``.
 
-    The CPU of *others* is what all processes of the machine used less what the target and the harness did. Where the
-    target's process is not known, it would be one of the others, so there is no such figure.
+    The CPU of *others* is what all processes of the machine used less what the target, the servers that it is connected
+    to, and the harness did. Where the target's process is not known, it would be one of the others, so there is no such
+    figure.
     """
 
     def __init__(self, context: SamplingContext, harness_pid: int | None = None) -> None:
         """The harness is the process ``harness_pid``, by default this one, with all that it started."""
         super().__init__(context)
-        self._target_pids = [target.pid for _, target in context.targets if target.pid is not None]
+        self._targets = [target for _, target in context.targets]
         self._harness_pid = harness_pid or os.getpid()
         self._generator_pids = context.generator_pids
         self._target = UsageMeter()
         self._generator = UsageMeter()
         self._machine = MachineMeter()
         self._harness = TreeClock()
+        self._dependencies = TreeClock()
+        self._finder = DependencyFinder()
+        self._others = OtherProcesses()
         self._run_queue = RunQueueMeter()
-        self._quota = QuotaMeter(next(iter(self._target_pids), 0))
+        self._quota = QuotaMeter(next(iter(self._target_pids()), 0))
         self._last_read_s: float | None = None
-        if not self._target_pids:
+        if not self._target_pids():
             self.note(PID_UNKNOWN)
+
+    def _target_pids(self) -> list[int]:
+        """A fault may have started a target again."""
+        return [pid for target in self._targets if (pid := target.pid) is not None]
 
     def read(self, now_epoch_s: float) -> list[Reading]:
         elapsed_s = now_epoch_s - (self._last_read_s or now_epoch_s)
         self._last_read_s = now_epoch_s
         machine, readings = self._machine.read(), []
-        if self._target_pids:
-            *trees, of_harness = process_trees(*self._target_pids, self._harness_pid)
-            pids = [pid for tree in trees for pid in tree]
+        if roots := self._target_pids():
+            pids, of_harness, serving = self._look(roots, now_epoch_s)
             usage = self._target.read(_processes(pids), now_epoch_s)
             waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
-            # Everything that the harness has started: the target, too, if it did.
-            harness_s = self._harness.gained(set(of_harness).difference(pids))
+            harness_s, serving_s = self._harness.gained(of_harness), self._dependencies.gained(serving)
             if elapsed_s > 0:
                 usage["waiting_percent"] = 100 * waited_s / elapsed_s
                 usage["throttled_percent"] = 100 * throttled_s / elapsed_s
-                known_percent = usage["cpu_percent"] + 100 * harness_s / elapsed_s
+                if serving:
+                    machine["dependencies_percent"] = 100 * serving_s / elapsed_s
+                known_percent = usage["cpu_percent"] + 100 * (harness_s + serving_s) / elapsed_s
                 machine["others_percent"] = max(0.0, machine["processes_percent"] - known_percent)
+                if machine["others_percent"] > _BUSY_PERCENT:
+                    named = self._others.look({*pids, *of_harness, *serving}, now_epoch_s)
+                    readings += [Reading(now_epoch_s, OTHERS, named)] if named else []
             readings.append(Reading(now_epoch_s, "target", usage))
             readings += self._each_process(now_epoch_s)
         generator = self._generator.read(_processes(self._generator_pids()), now_epoch_s)
@@ -105,9 +121,18 @@ class ProcessUsageSampler(PeriodicSampler):
         readings.append(Reading(now_epoch_s, "machine", machine))
         return [reading for reading in readings if reading.values.get("processes") != 0]
 
+    def _look(self, roots: Sequence[int], now_epoch_s: float) -> tuple[list[int], set[int], set[int]]:
+        """The processes of the target, the others of the harness, and those that serve the target."""
+        *trees, of_harness = process_trees(*roots, self._harness_pid)
+        target = [pid for tree in trees for pid in tree]
+        # Everything that the harness has started: the target, too, if it did.
+        harness = set(of_harness).difference(target)
+        serving = process_trees(*self._finder.roots(target, harness, now_epoch_s))
+        return target, harness, {pid for tree in serving for pid in tree}.difference(target, harness)
+
     def _each_process(self, now_epoch_s: float) -> Iterator[Reading]:
         """The largest processes of a single target; a duet compares its builds as a whole."""
-        if len(self._target_pids) == 1:
+        if len(self._targets) == 1:
             largest = nlargest(
                 _MOST_PROCESSES, self._target.by_process.items(), key=lambda process: process[1]["rss_bytes"]
             )
@@ -123,23 +148,6 @@ def _processes(pids: Iterable[int]) -> list[psutil.Process]:
     return found
 
 
-def process_trees(*roots: int) -> list[list[int]]:
-    """Each root with all its descendants, from one look at all processes; a root that has ended has none."""
-    children: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal() and (parent := parent_of(int(entry.name))) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
-    alive = {pid for siblings in children.values() for pid in siblings}
-    return [_tree(root, children) if root in alive else [] for root in roots]
-
-
-def _tree(root: int, children: Mapping[int, Sequence[int]]) -> list[int]:
-    found = [root]
-    for pid in found:  # grows as it is walked
-        found += children.get(pid, ())
-    return found
-
-
 PROCESS_USAGE = SamplerKind(
     name="process usage",
     stream="resources",
@@ -152,6 +160,7 @@ PROCESS_USAGE = SamplerKind(
             (
                 Line("target", "cpu_percent", "target", "blue"),
                 Line("generator", "cpu_percent", "generator", "orange"),
+                Line("machine", "dependencies_percent", "servers that the target uses", "green"),
                 Line("machine", "cpu_percent", "machine", "grey"),
             ),
             empty="CPU was not sampled.",

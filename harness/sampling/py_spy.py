@@ -1,4 +1,4 @@
-"""py-spy as a child process: how it is started, what it prints, and whether it has permission to read a process."""
+"""py-spy as a child process: its start, its output, and its permission to read a process."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PySpyRecording:
 
     @property
     def has_died(self) -> bool:
-        """Whether it ended although nobody asked it to."""
+        """Whether it ended although it was not told to."""
         return self.ended_s is None and self.process.poll() is not None
 
     def end(self, now_s: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.sampling.process_usage import process_trees
+from harness.sampling.process_tree import process_trees
 
 
 def runs_python(pid: int) -> bool:

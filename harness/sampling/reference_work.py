@@ -1,10 +1,10 @@
-"""Does the same work again and again, and prints how much CPU time it took: ``python -I -S reference_work.py ROUND_S``.
+"""Repeats the same work and prints its CPU time: ``python -I -S reference_work.py ROUND_S``.
 
 A line a round: when it ended (epoch), and the nanoseconds of each task in :data:`TASKS`, on its thread's CPU clock.
-Waiting for a core is no part of them. Of ten kinds of work, those two followed the CPU time of real servers best, quiet
-and beside a neighbour: JSON, and small Python objects. Plain loops slow down more than servers do, system calls less;
-the time of a look-up in memory depends on who else uses the caches. Whoever changes the work changes the name of its
-readings (``REFERENCE_WORK``): times of other work are not comparable.
+They do not include waiting for a core. Of ten kinds of work, those two followed the CPU time of real servers best,
+quiet and beside a neighbour: JSON, and small Python objects. Plain loops slow down more than servers do, system calls
+less; the time of a look-up in memory depends on who else uses the caches. Whoever changes the work changes the name of
+its readings (``REFERENCE_WORK``): times of other work are not comparable.
 
 It runs beside the target, in a process of its own, because in the controller's it would wait for the GIL and find its
 caches filled. It imports next to nothing: that is half of Python's start.

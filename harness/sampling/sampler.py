@@ -13,7 +13,7 @@ from enum import Enum
 from typing import ClassVar
 
 from harness.messages import Message, Option, message
-from harness.plan.model import Sampling
+from harness.plan.model.sampling import Sampling
 from harness.record.frames import LogWriter
 from harness.record.profiles import Profile
 from harness.record.resources import LineChart, Reading

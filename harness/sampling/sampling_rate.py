@@ -6,8 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-_SCHEDULED = 2
-"""CPUCLOCK_SCHED, of which ``clock_getcpuclockid(3)`` makes the id of a process's CPU clock."""
+from harness.sampling.tree_clock import cpu_clock_s
 
 
 class SamplingRate:
@@ -46,7 +45,7 @@ class SamplingRate:
             self._costs_s[target] = cores / hz
 
     def is_too_expensive(self, cores: float) -> bool:
-        """Whether sampling took so much that a reader of the figures must know: three times its share."""
+        """Whether sampling took so much CPU time that the report must warn: more than three times its share."""
         return cores > 3 * self._allowed_cores / self._targets
 
 
@@ -61,7 +60,7 @@ class CpuTime:
     def of(cls, pid: int) -> CpuTime | None:
         """Now; None if the process has ended."""
         try:
-            return cls(time.monotonic(), time.clock_gettime(~pid << 3 | _SCHEDULED))
+            return cls(time.monotonic(), cpu_clock_s(pid))
         except OSError:
             return None
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from harness.messages import Message, message
-from harness.plan.model import Phase, Sampling
+from harness.plan.model.phase import Phase
+from harness.plan.model.sampling import Sampling
 from harness.plan.phases import MEMORY_PASS, phase_kind
 from harness.record.profiles import ProfileIndex
 from harness.record.resources import READINGS

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +18,14 @@ import psutil
 
 from harness.messages import Message, message
 from harness.record.profiles import ProfileKind
-from harness.sampling.process_usage import process_trees
+from harness.sampling.process_tree import process_trees
 from harness.sampling.py_spy import PySpyRecording, SampledThreads, complaint
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
 
 _WRITE_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _GROWTH = 20
-"""A span lasts at least one part in so many of the phase so far."""
+"""A span lasts at least the length of the phase so far, divided by this."""
 _ATTEMPTS = 2
 """A process that is just starting may not be Python yet."""
 _PAUSE_S = 1.0
@@ -58,20 +59,20 @@ class RecordedSpan:
     began_s: float = 0.0
     ended_s: float = 0.0
     clocks_s: dict[int, float] = field(default_factory=dict)
-    """At its start; from its end on, what was used meanwhile."""
+    """The clocks at its start; after its end, the CPU time used in the span."""
     cores: float | None = None
     """What all of py-spy used."""
 
 
 @dataclass
 class PhaseRecorder:
-    """Records the process tree of ``pid`` in a thread of its own until :meth:`end`; files are ``stem.SPAN.PID.txt``.
+    """Records the process tree of ``root()`` in a thread of its own until :meth:`end`; files are ``stem.SPAN.PID.txt``.
 
     The thread lives until every py-spy has ended, because each ends with the thread that started it.
     """
 
     py_spy: str
-    pid: int
+    root: Callable[[], int]
     tier: Tier
     rate: SamplingRate
     stem: Path
@@ -125,18 +126,19 @@ class PhaseRecorder:
             if not self._sample(current):
                 break
         if current is not None:
-            self._finish(current, cpu_clocks(self.pid))
+            self._finish(current, cpu_clocks(self.root()))
         if not self.spans:
-            self.notes.append(self._why_none or message("cpu-phase-too-short", phase=self.name))
+            code = "cpu-phase-too-short" if cpu_clocks(self.root()) else "cpu-target-ended"
+            self.notes.append(self._why_none or message(code, phase=self.name))
 
     def _may_begin_later(self) -> bool:
-        """Whether the phase goes on, and some process may still turn out to be Python; after a second."""
-        over = self._over.wait(_PAUSE_S)
-        return not over and any(self._failures.get(pid, 0) < _ATTEMPTS for pid in cpu_clocks(self.pid))
+        """After a second: whether the phase continues and a process may still start, or turn out to run Python."""
+        over, pids = self._over.wait(_PAUSE_S), cpu_clocks(self.root())
+        return not over and (not pids or any(self._failures.get(pid, 0) < _ATTEMPTS for pid in pids))
 
     def _start_span(self, current: RecordedSpan | None) -> RecordedSpan:
-        """Start py-spy for each process that may run Python; once the phase goes on, for those that do something."""
-        clocks_s = cpu_clocks(self.pid)
+        """Start py-spy for each process that may run Python; after the first span, only for busy ones, if any."""
+        clocks_s = cpu_clocks(self.root())
         python = [pid for pid in clocks_s if self._failures.get(pid, 0) < _ATTEMPTS]
         if current is not None:
             least_s = _IDLE * self._length_s(current)
@@ -165,7 +167,7 @@ class PhaseRecorder:
                 break
             self._over.wait(_POLL_S)
         span.began_s = time.monotonic()
-        span.clocks_s = cpu_clocks(self.pid)
+        span.clocks_s = cpu_clocks(self.root())
         return not waiting and bool(span.recordings)
 
     def _sample(self, span: RecordedSpan) -> bool:
@@ -178,7 +180,7 @@ class PhaseRecorder:
         costs = [now.cores_since(before[pid]) for pid, now in _cpu_times(span).items() if pid in before]
         if costs:
             span.cores = sum(costs)
-            self.rate.update(span.cores, next(iter(span.recordings.values())).rate_hz, self.pid)
+            self.rate.update(span.cores, next(iter(span.recordings.values())).rate_hz, self.root())
         return not self._over.is_set()
 
     def _length_s(self, span: RecordedSpan) -> float:

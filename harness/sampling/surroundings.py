@@ -1,4 +1,4 @@
-"""Reads the sources of ``[metrics.NAME]`` once per second, each in a thread of its own, so that none delays another."""
+"""Reads each source of ``[metrics.NAME]`` once per second, in its own thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from harness.errors import HarnessError
 from harness.messages import Message, message
 from harness.plan.metrics_tables import kind_of
-from harness.plan.model import MetricsSource
+from harness.plan.model.sampling import MetricsSource
 from harness.record.database_statements import STATEMENT_TOTALS, StatementTotals
 from harness.record.frames import LogWriter
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
@@ -20,12 +20,12 @@ from harness.record.profiles import Profile
 from harness.record.redaction import redacted
 from harness.sampling.sampler import During, Sampler, SamplerKind, SamplingContext
 
-_Answer = TypeVar("_Answer")
+_Response = TypeVar("_Response")
 _Entry = TypeVar("_Entry", MetricReading, StatementTotals)
 
 _PERIOD_S = 1.0
 _PATIENCE_S = 3.0
-"""How long the end of a run waits for an answer; a source that hangs longer is left behind."""
+"""How long the end of a run waits for a response; a source that hangs longer is left behind."""
 
 
 class _Reader(threading.Thread):
@@ -65,7 +65,7 @@ class _Reader(threading.Thread):
         self._orders.put(None)
 
     def _wait_until(self, due_s: float) -> bool:
-        """Wait, and do what is asked for meanwhile; False: nothing else is to be read."""
+        """Wait, and carry out requests meanwhile; False if nothing is left to read."""
         while True:
             try:
                 order = self._orders.get(timeout=max(0.0, due_s - time.monotonic()))
@@ -76,7 +76,7 @@ class _Reader(threading.Thread):
             self._count(*order)
 
     def result(self, deadline_s: float) -> list[Message]:
-        """What to say of it, once it has ended; a source that does not answer until ``deadline_s`` is left behind."""
+        """Its notes, once it has ended. A source that does not respond until ``deadline_s`` is not waited for."""
         self.join(max(0.0, deadline_s - time.monotonic()))
         with self._lock:
             self._abandoned = True
@@ -99,12 +99,12 @@ class _Reader(threading.Thread):
         values = self._asked(self._source.read)
         if values is None:
             return
-        # The server looked at its values at some time between question and answer.
+        # The server read its values at some time between request and response.
         reading = MetricReading((began_s + time.time()) / 2, self._name, values.gauges, values.counters)
         self._write(self._writer, reading)
         self._reads += 1
 
-    def _asked(self, ask: Callable[[], _Answer]) -> _Answer | None:
+    def _asked(self, ask: Callable[[], _Response]) -> _Response | None:
         try:
             return ask()
         except Exception as error:  # noqa: BLE001  (a source that fails costs its metrics, not the run)

@@ -1,4 +1,4 @@
-"""The CPU time of a changing set of processes, from the kernel's nanosecond clocks; what has ended is not lost.
+"""The CPU time of a changing set of processes, including those that have ended.
 
 A process's CPU clock (clock_getcpuclockid(3)) counts user and system time of all its threads, also of those that have
 ended, which their ``schedstat`` files do not. The times in ``/proc/PID/stat`` come in ticks of 10 ms, too coarse for a
@@ -15,6 +15,8 @@ from typing import NamedTuple
 _PROCESS_CPU_CLOCK = 2
 """``CPUCLOCK_SCHED``: the lowest three bits of a process's clock id (make_process_cpuclock in linux/posix-timers.h)."""
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_MISSED_S = 1.0
+"""A child may have started this long before a reading, but after the scan of all processes that preceded it."""
 
 
 class _Known(NamedTuple):
@@ -54,7 +56,7 @@ class TreeClock:
                 # What was counted while its children lived is in its sum once it has waited for them.
                 waited_for = process.children - earlier.children - ended.get(pid, 0.0)
                 gained += max(0.0, process.own - earlier.own) + max(0.0, waited_for)
-            elif process.started_s >= since_s - _TICK_S:
+            elif process.started_s >= since_s - (_MISSED_S if process.parent in before else _TICK_S):
                 gained += process.own + process.children
         return gained
 
@@ -83,10 +85,21 @@ def _read(pid: int) -> _Known | None:
         return None
     user, system, children_user, children_system = map(int, fields[11:15])
     try:
-        own = time.clock_gettime(~pid << 3 | _PROCESS_CPU_CLOCK)
-    except OSError:  # it has ended meanwhile, or the kernel hides the clocks of others
+        own = cpu_clock_s(pid)
+    except OSError:  # it has ended, or the kernel hides other users' clocks
         own = (user + system) * _TICK_S
     return _Known(int(fields[1]), int(fields[19]) * _TICK_S, own, (children_user + children_system) * _TICK_S)
+
+
+def cpu_clock_s(pid: int) -> float:
+    """The CPU seconds that all threads of a process, ended ones too, have used. Raises ``OSError``."""
+    return time.clock_gettime(~pid << 3 | _PROCESS_CPU_CLOCK)
+
+
+def own_cpu_s(pid: int) -> float | None:
+    """The CPU seconds that a process has used, without its children's; None if it has ended."""
+    known = _read(pid)
+    return None if known is None else known.own
 
 
 def parent_of(pid: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What the line says on which a thread sleeps: a call into C has no frame of its own.
+"""What a sleeping thread waits for, read from its source line, because a call into C has no frame.
 
 ``with lock:`` and ``time.sleep(1)`` look alike in a stack. The source line tells them apart, where it can be read.
 """
@@ -35,6 +35,6 @@ def _with_hint(line: str) -> str:
 
 @cache
 def hint(path: str, line: int) -> str | None:
-    """What a thread waits for that sleeps on this line; None if the line does not say it, or cannot be read."""
+    """What a thread that sleeps on this line waits for; None if the line does not show it, or cannot be read."""
     text = linecache.getline(path, line)
     return next((name for name, pattern in _HINTS.items() if pattern.search(text)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from harness.cpu_meter import quota_files, throttled_s
+from harness.control_groups import quota_files, throttled_s
 from harness.sampling.tree_clock import read_proc
 
 

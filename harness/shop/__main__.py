@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-# Modules are no garbage, but CPython looks for some while it imports them: a tenth of the start.
+# CPython would collect garbage while it imports modules, which takes a tenth of the start.
 gc.disable()
 
 from harness.shop.process import main  # noqa: E402  (see above)

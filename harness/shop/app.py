@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -30,11 +31,17 @@ from harness.shop.defective import (
     render_in_pure_python,
 )
 from harness.shop.defects import Defects
-from harness.shop.errors import NotFound, NotLoggedIn, Refusal
+from harness.shop.documented import ShownCart, documented
+from harness.shop.errors import NotFound, NotLoggedIn, Refusal, Unavailable
 from harness.shop.ledger import read_ledger
 from harness.shop.metrics import Metrics
+from harness.shop.orders import Orders
 from harness.shop.payment_client import PaymentClient
+from harness.shop.reconciliation import compare_payments
+from harness.shop.seed import read_sale
 from harness.shop.sessions import Cart
+from harness.shop.tables import CLIENT_KEY_LENGTH
+from harness.shop.tokens import Tokens
 from harness.shop.traffic import Traffic
 
 _log = logging.getLogger("uvicorn.error")
@@ -42,6 +49,7 @@ _log = logging.getLogger("uvicorn.error")
 MAX_ID = 2**31 - 1
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Authorization = Annotated[str | None, Header()]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=CLIENT_KEY_LENGTH)]
 
 
 class LogIn(BaseModel):
@@ -57,19 +65,14 @@ class AddToCart(BaseModel):
     quantity: int = Field(1, ge=1, le=100)
 
 
-class ShownCart(TypedDict):
-    """A cart with names and prices of the moment."""
-
-    items: list[OrderLine]
-    total_cents: int
-
-
 class Endpoints:
     """The endpoints, over the parts of one shop."""
 
     def __init__(self, database: Database, backends: Backends, payment: PaymentClient, defects: Defects) -> None:
         self._database = database
+        self._payment = payment
         self._sessions = backends.sessions
+        self._tokens = Tokens(read_sale(database).secret)
         self._defects = defects
         self.metrics = Metrics()
         store = NullStore() if defects.cache_off else backends.cache
@@ -82,7 +85,7 @@ class Endpoints:
 
     def log_in(self, body: LogIn) -> Response:
         with self._request_scope():
-            return self._respond({"token": self._sessions.log_in(body.user)})
+            return self._respond({"token": self._tokens.issue(body.user)})
 
     def list_products(
         self, page: Annotated[int, Query(ge=1, le=MAX_ID // 100)] = 1, size: Annotated[int, Query(ge=1, le=100)] = 20
@@ -109,9 +112,9 @@ class Endpoints:
             token, _ = self._session(authorization)
             return self._respond(self._shown(self._sessions.cart(token)))
 
-    def check_out(self, authorization: Authorization = None) -> Response:
+    def check_out(self, authorization: Authorization = None, idempotency_key: IdempotencyKey = None) -> Response:
         with self._request_scope():
-            return self._respond(self._checkout.place(*self._session(authorization)), 201)
+            return self._respond(self._checkout.place(*self._session(authorization), idempotency_key), 201)
 
     def show_order(self, order_id: Id, authorization: Authorization = None) -> Response:
         with self._request_scope():
@@ -121,6 +124,9 @@ class Endpoints:
     def show_ledger(self) -> Response:
         return _json(read_ledger(self._database))
 
+    def show_payments(self) -> Response:
+        return _json(compare_payments(Orders(self._database), self._payment))
+
     async def show_health(self) -> Response:
         return _json({"status": "ok"})
 
@@ -129,7 +135,7 @@ class Endpoints:
 
     def _session(self, authorization: str | None) -> tuple[str, str]:
         scheme, _, token = (authorization or "").partition(" ")
-        user = self._sessions.user_of(token) if scheme.lower() == "bearer" and token else None
+        user = self._tokens.user_of(token) if scheme.lower() == "bearer" and token else None
         if user is None:
             raise NotLoggedIn
         return token, user
@@ -169,7 +175,7 @@ def render(value: object) -> bytes:
 
 def create_app(database: Database, backends: Backends, payment: PaymentClient, defects: Defects) -> Traffic:
     """The application as an ASGI callable, counting included; its parts are the caller's to close."""
-    app = FastAPI(title="Shop", openapi_url=None, redirect_slashes=False)
+    app = FastAPI(title="Shop", docs_url=None, redoc_url=None, redirect_slashes=False)
     if defects.small_pool:
         app.add_middleware(ConnectionPerRequest, database=database)
     endpoints = Endpoints(database, backends, payment, defects)
@@ -188,31 +194,37 @@ def create_app(database: Database, backends: Backends, payment: PaymentClient, d
         ("POST", "/checkout", endpoints.check_out),
         ("GET", "/orders/{order_id}", endpoints.show_order),
         ("GET", "/ledger", endpoints.show_ledger),
+        ("GET", "/payments", endpoints.show_payments),
         ("GET", "/health", endpoints.show_health),
         ("GET", "/metrics", endpoints.show_metrics),
         ("GET", "/served", show_served),
     ):
-        app.add_api_route(path, endpoint, methods=[method])
+        app.add_api_route(path, endpoint, methods=[method], **documented(method, path))
 
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(404, _not_found)
     for error in (PoolTimeout, OperationalError, *backends.errors):
         app.add_exception_handler(error, _unavailable)
+    app.add_exception_handler(Exception, _failed)
     return traffic
 
 
-def _json(value: object, status: int = 200) -> Response:
-    return Response(render(value), status, media_type="application/json")
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(render(value), status, headers, media_type="application/json")
 
 
 async def _refuse(_: Request, error: Any) -> Response:
-    return _json(error.body(), error.status)
+    return _json(error.body(), error.status, error.headers)
 
 
-async def _not_found(_: Request, _error: Exception) -> Response:
-    return _json(NotFound().body(), NotFound.status)
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return await _refuse(request, NotFound())
+
+
+async def _failed(_: Request, _error: Exception) -> Response:
+    return _json({"error": "internal"}, 500)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     _log.warning("%s %s: %s", request.method, request.url.path, str(error).splitlines()[0])
-    return _json({"error": "unavailable"}, 503)
+    return await _refuse(request, Unavailable())

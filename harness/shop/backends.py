@@ -1,18 +1,18 @@
-"""Opens the cache and the sessions, which live outside the database, from ``SHOP_CACHE_URL``."""
+"""Opens the cache and the carts, which live outside the database, from ``SHOP_CACHE_URL``."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.shop.cache import MemoryStore, RedisStore, Store
+from harness.shop.cache import DispensableStore, MemoryStore, RedisStore, Store
 from harness.shop.errors import ShopStartError
 from harness.shop.sessions import MemorySessions, RedisSessions, Sessions
 
-REDIS_TIMEOUT_S = 2.0
+REDIS_TIMEOUT_S = 0.5
 
 
 class Backends(NamedTuple):
-    """Where reads are cached and where sessions live; ``errors`` are what either raises when it is unreachable."""
+    """Where reads are cached and where carts are; ``errors`` are what the carts raise when they are unreachable."""
 
     cache: Store
     sessions: Sessions
@@ -30,11 +30,18 @@ def open_backends(url: str, *, fresh: bool) -> Backends:
         raise ShopStartError(f"SHOP_CACHE_URL: {url!r} is neither memory:// nor redis://HOST:PORT/NUMBER")
     try:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
     except ModuleNotFoundError as error:
         raise ShopStartError("SHOP_CACHE_URL: redis is not installed: uv sync --extra redis") from error
     try:
         client = redis.Redis.from_url(
-            url, decode_responses=True, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+            url,
+            decode_responses=True,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
+            # Reconnect once if the server has closed the connection. By default, redis-py tries for seconds.
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         )
         client.ping()
         if fresh:
@@ -42,4 +49,5 @@ def open_backends(url: str, *, fresh: bool) -> Backends:
                 client.unlink(key)
     except (redis.RedisError, ValueError) as error:
         raise ShopStartError(f"SHOP_CACHE_URL: cannot use {url}: {error}") from error
-    return Backends(RedisStore(client), RedisSessions(client), (redis.RedisError,))
+    cache = DispensableStore(RedisStore(client), redis.RedisError)
+    return Backends(cache, RedisSessions(client), (redis.RedisError,))

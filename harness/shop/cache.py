@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cachetools import TTLCache
 from prometheus_client import Counter
+
+from harness.shop.breaker import Breaker
 
 if TYPE_CHECKING:
     from redis import Redis
 
 TTL_S = 5
-"""Seconds an entry lives: the longest that a list or a search may show stock that is gone."""
+"""Seconds until an entry expires: the longest that a list or a search may show stock that is sold."""
 
 MAX_ENTRIES = 20_000
+_FAILURES, _COOL_DOWN_S = 3, 1.0
+
+Result = TypeVar("Result")
 
 
 class Store(Protocol):
-    """Where entries are kept. Values are JSON values that nobody changes once they are set."""
+    """Where entries are kept. Values are JSON values that are not changed once they are set."""
 
     def get_many(self, keys: list[str]) -> list[Any]:
         """The value of each key, None where there is none."""
@@ -75,8 +80,37 @@ class RedisStore:
         self._redis.unlink(*keys)
 
 
+class DispensableStore:
+    """A store that may be away. Nothing is found in it then, and it is left alone for a while."""
+
+    def __init__(self, store: Store, error: type[Exception]) -> None:
+        self._store = store
+        self._error = error
+        self._breaker = Breaker(_FAILURES, _COOL_DOWN_S)
+
+    def get_many(self, keys: list[str]) -> list[Any]:
+        return self._tried(lambda: self._store.get_many(keys), [None] * len(keys))
+
+    def set_many(self, entries: Mapping[str, Any]) -> None:
+        self._tried(lambda: self._store.set_many(entries), None)
+
+    def delete_many(self, keys: list[str]) -> None:
+        self._tried(lambda: self._store.delete_many(keys), None)
+
+    def _tried(self, use: Callable[[], Result], instead: Result) -> Result:
+        if not self._breaker.admit():
+            return instead
+        try:
+            result = use()
+        except self._error:
+            self._breaker.failed()
+            return instead
+        self._breaker.succeeded()
+        return result
+
+
 class ReadCache:
-    """Reads through a store: what is not there is loaded and kept."""
+    """Reads through a store: a missing entry is loaded and kept."""
 
     def __init__(self, store: Store, hits: Counter, misses: Counter) -> None:
         self._store = store

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute
+from typing_extensions import TypedDict
 
 from harness.shop.cache import ReadCache
-from harness.shop.database import Database
+from harness.shop.database import Database, once_more
 from harness.shop.defective import rank_by_edit_distance, read_item_by_item
 from harness.shop.defects import Defects
 from harness.shop.errors import NotFound
@@ -46,7 +47,7 @@ _BY_ID = select(*_ITEM).where(Product.id.in_(bindparam("ids", expanding=True)))
 
 
 class Catalogue:
-    """Reads of products. Stock is as old as the cache at most; checkout looks at the database itself."""
+    """Reads of products. Stock may be as old as the cache; checkout reads the database itself."""
 
     def __init__(self, database: Database, cache: ReadCache, defects: Defects) -> None:
         self._database = database
@@ -88,20 +89,23 @@ class Catalogue:
         return hits
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Products whose stock has changed are read anew the next time."""
+        """Read products whose stock has changed from the database the next time."""
         self._cache.forget([_product_key(id_) for id_ in ids])
 
+    @once_more
     def _read_page(self, number: int, size: int) -> Page:
         with self._database.read() as connection:
             total = connection.execute(_COUNT).scalar_one()
             rows = connection.execute(_PAGE, {"size": size, "skip": (number - 1) * size}).all()
         return {"items": _items(rows), "page": number, "pages": -(-total // size), "total": total}
 
+    @once_more
     def _read_products(self, ids: list[int]) -> dict[str, Item]:
         with self._database.read() as connection:
             rows = connection.execute(_BY_ID, {"ids": ids}).all()
         return {_product_key(item["id"]): item for item in _items(rows)}
 
+    @once_more
     def _read_hits(self, words: list[str]) -> Hits:
         total = func.count().over().label("total")
         statement = select(*_ITEM, total).order_by(Product.id).limit(SEARCH_SIZE)

@@ -1,35 +1,31 @@
-"""Checkout: one transaction that takes the stock, writes the order and has it paid, or leaves nothing behind.
+"""Checkout: reserve the units, have them paid, settle. A step that is made twice has the effect of one.
 
-No oversell, whatever happens at once: stock is taken by ``UPDATE … SET stock = stock - n WHERE stock >= n``, which
-checks and takes in one statement under the row's lock. Products are taken in order of id, so that two carts with
-the same products never wait for each other in a circle. The vendor is called inside the transaction, because
-only then is a declined payment undone by the database itself; the price is that locks are held for as long as the
-vendor takes, which the client's time-out bounds.
+The vendor is called between two transactions, so a slow vendor holds no lock. What is known only later is settled
+later: an order whose payment has an unknown outcome is cancelled, and the vendor forgets the charge
+(`harness.shop.paying`). A buyer who sends the same Idempotency-Key again gets the order that was placed under it.
 """
 
 from __future__ import annotations
 
-from typing import TypedDict
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
+from typing_extensions import TypedDict
 
 from harness.shop.catalogue import Catalogue
-from harness.shop.database import Database
+from harness.shop.database import Database, once_more
 from harness.shop.defective import stock_in_cache, write_stale_stock
 from harness.shop.defects import Defects
-from harness.shop.errors import EmptyCart, NotFound, SoldOut
+from harness.shop.errors import CheckoutUnderWay, EmptyCart, NotFound, Refusal, SoldOut
+from harness.shop.orders import Orders, Placed, TakeStock, take_stock
+from harness.shop.paying import Paying, Receipt
 from harness.shop.payment_client import PaymentClient
 from harness.shop.sessions import Cart, Sessions
-from harness.shop.tables import Order, OrderItem, Product
-
-
-class Receipt(TypedDict):
-    """A paid order, in short."""
-
-    order_id: int
-    total_cents: int
-    status: str
+from harness.shop.tables import Order, OrderItem
 
 
 class OrderLine(TypedDict):
@@ -42,20 +38,9 @@ class OrderLine(TypedDict):
 
 
 class FullOrder(Receipt):
-    """A paid order with what is in it."""
+    """An order with its items."""
 
     items: list[OrderLine]
-
-
-# On the table, not the class: this runs once for each product of a cart while locks are held, and the
-# ORM's update would cost it twice the time for nothing, as no product is loaded.
-_products = Product.metadata.tables[Product.__tablename__].c
-_TAKE = (
-    update(_products.id.table)
-    .where(_products.id == bindparam("product_id"), _products.stock >= bindparam("quantity"))
-    .values(stock=_products.stock - bindparam("quantity"))
-    .returning(_products.price_cents)
-)
 
 
 class Checkout:
@@ -65,34 +50,53 @@ class Checkout:
         self, database: Database, catalogue: Catalogue, sessions: Sessions, payment: PaymentClient, defects: Defects
     ) -> None:
         self._database = database
+        self._orders = Orders(database)
         self._catalogue = catalogue
         self._sessions = sessions
         self._payment = payment
+        self._paying = Paying(self._orders, payment)
         self._defects = defects
+        self._under_way: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
 
-    def place(self, token: str, user: str) -> Receipt:
-        """Buys what is in the cart.
+    def place(self, token: str, user: str, client_key: str | None = None) -> Receipt:
+        """Buys what is in the cart; the order of ``client_key`` if there is one already.
 
-        Raises `EmptyCart`, `SoldOut`, `PaymentDeclined` or `PaymentUnavailable`; the cart is then as it was, only
-        what is sold out has left it, so that the rest can be bought.
+        Raises `EmptyCart`, `SoldOut`, `PaymentDeclined`, `PaymentUnavailable` or `CheckoutUnderWay`; the cart is then
+        as it was, only what is sold out has left it, so that the rest can be bought. After any other error it is
+        unknown whether the order is placed: the same ``client_key`` finds out.
         """
-        cart = self._sessions.take_cart(token)
-        if not cart:
-            raise EmptyCart
-        try:
-            receipt = self._buy(user, cart)
-        except BaseException as error:  # raised again: whatever kept it from being bought, the cart is as it was
-            if isinstance(error, SoldOut):
-                del cart[error.product_id]
-            for product_id, quantity in cart.items():
-                self._sessions.add_to_cart(token, product_id, quantity)
-            raise
-        if not self._defects.oversell:
-            self._catalogue.forget(cart)
-        return receipt
+        with self._alone(user, client_key):
+            order = self._orders.of_client(user, client_key)
+            if order is not None:
+                return self._paying.pay(order)
+            self._payment.require_available()
+            cart = self._sessions.take_cart(token)
+            if not cart:
+                raise EmptyCart
+            payment_key = uuid.uuid4().hex
+            try:
+                order = self._reserve(user, cart, payment_key, client_key)
+            except BaseException as error:  # raised again: whatever the reason, the cart is restored
+                if isinstance(error, SoldOut):
+                    del cart[error.product_id]
+                self._put_back(token, cart)
+                raise
+            if order.payment_key != payment_key:  # another shop was faster with the same key
+                self._put_back(token, cart)
+                return self._paying.pay(order)
+            try:
+                receipt = self._paying.pay(order)
+            except Refusal:
+                self._put_back(token, cart)
+                raise
+            if not self._defects.oversell:
+                self._catalogue.forget(cart)
+            return receipt
 
+    @once_more
     def order(self, order_id: int, user: str) -> FullOrder:
-        """An order of ``user``'s; raises `NotFound` for one that is not there or somebody else's."""
+        """An order of ``user``; raises `NotFound` if it does not exist or belongs to another user."""
         with self._database.read() as connection, Session(connection) as session:
             statement = select(Order).where(Order.id == order_id, Order.user == user)
             order = session.scalar(statement.options(selectinload(Order.items).joinedload(OrderItem.product)))
@@ -101,7 +105,7 @@ class Checkout:
             return {
                 "order_id": order.id,
                 "total_cents": order.total_cents,
-                "status": "paid",
+                "status": order.status,
                 "items": [
                     {
                         "product_id": item.product_id,
@@ -113,28 +117,32 @@ class Checkout:
                 ],
             }
 
-    def _buy(self, user: str, cart: Cart) -> Receipt:
-        seen = stock_in_cache(self._catalogue.products(cart)) if self._defects.oversell else None
-        with self._database.write() as session:
-            items = []
-            for product_id, quantity in sorted(cart.items()):
-                if seen is None:
-                    price = take_stock(session, product_id, quantity)
-                else:
-                    price = write_stale_stock(session, seen, product_id, quantity)
-                items.append(OrderItem(product_id=product_id, quantity=quantity, price_cents=price))
-            order = Order(user=user, total_cents=sum(item.quantity * item.price_cents for item in items), items=items)
-            session.add(order)
-            session.flush()
-            self._payment.charge(order.id, order.total_cents)
-            return {"order_id": order.id, "total_cents": order.total_cents, "status": "paid"}
+    def _reserve(self, user: str, cart: Cart, payment_key: str, client_key: str | None) -> Placed:
+        take: TakeStock = take_stock
+        if self._defects.oversell:
+            seen = stock_in_cache(self._catalogue.products(cart))
 
+            def take(connection: Connection, product_id: int, quantity: int) -> int:
+                return write_stale_stock(connection, seen, product_id, quantity)
 
-def take_stock(session: Session, product_id: int, quantity: int) -> int:
-    """Takes ``quantity`` units and gives the price of one; raises `SoldOut` where fewer are left."""
-    price: int | None = (
-        session.connection().execute(_TAKE, {"product_id": product_id, "quantity": quantity}).scalar_one_or_none()
-    )
-    if price is None:
-        raise SoldOut(product_id)
-    return price
+        return self._orders.reserve(user, cart, payment_key, client_key, take)
+
+    def _put_back(self, token: str, cart: Cart) -> None:
+        for product_id, quantity in cart.items():
+            self._sessions.add_to_cart(token, product_id, quantity)
+
+    @contextmanager
+    def _alone(self, user: str, client_key: str | None) -> Iterator[None]:
+        """Until the first request has written its order, a second one with its key would find an empty cart."""
+        if client_key is None:
+            yield
+            return
+        checkout = (user, client_key)
+        with self._lock:
+            if checkout in self._under_way:
+                raise CheckoutUnderWay
+            self._under_way.add(checkout)
+        try:
+            yield
+        finally:
+            self._under_way.discard(checkout)

@@ -7,25 +7,52 @@ PostgreSQL locks rows, so there its writers only meet where they want the same p
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from harness.shop.errors import ShopStartError
+from harness.shop.impatience import limit_waits
 
 POOL_SIZE = 20
-POOL_TIMEOUT_S = 10.0
-LOCK_TIMEOUT_S = 10.0
-"""How long a writer waits for another process that holds the SQLite file."""
+POOL_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 2
+LOCK_TIMEOUT_S = 2.0
+"""How long a statement waits for another one's lock, or a writer of SQLite for its turn."""
+STARTING_LOCK_TIMEOUT_S = 10.0
+"""The same while tables are filled: two shops that start at once on one database take turns."""
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _BEGIN = "shop_begin"
-"""Execution option: the statement that begins a transaction on SQLite; none where each statement stands alone."""
+"""Execution option: the statement that begins a transaction on SQLite; none to run each statement on its own."""
+
+
+def once_more(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """``work``, made again over a new connection if its connection was lost. It must have the effect of one.
+
+    All others of the pool are then renewed, too. To ask each connection first whether it is still there would cost a
+    round trip each time.
+    """
+
+    @functools.wraps(work)
+    def made(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return work(*args, **kwargs)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return work(*args, **kwargs)
+
+    return made
 
 
 def cannot_use(error: SQLAlchemyError) -> ShopStartError:
@@ -38,12 +65,10 @@ class Database:
     """The shop's one way to its database."""
 
     def __init__(self, engine: Engine) -> None:
-        assert isinstance(engine.pool, QueuePool)
         self._engine = engine
-        self._pool = engine.pool
         self._waiting = 0
         self._waiting_lock = threading.Lock()
-        self._writer: AbstractContextManager[Any] = nullcontext()
+        self._writer: threading.Lock | None = None
         self._reads: dict[str, Any]
         self._writes: dict[str, Any]
         self._in_use_here: ContextVar[Connection | None] = ContextVar("connection", default=None)
@@ -67,7 +92,12 @@ class Database:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
             engine = create_engine(
-                parsed, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_S
+                parsed,
+                poolclass=QueuePool,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=POOL_TIMEOUT_S,
+                connect_args={} if parsed.get_backend_name() == "sqlite" else {"connect_timeout": CONNECT_TIMEOUT_S},
             )
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite_connection)
@@ -84,9 +114,15 @@ class Database:
     def __str__(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
 
+    def be_impatient(self) -> None:
+        """From now on, no statement takes longer than `LOCK_TIMEOUT_S`; a connection that is silent is given up."""
+        sqlite = self._engine.dialect.name == "sqlite"
+        event.listen(self._engine, "connect", _limit_sqlite_waits if sqlite else limit_waits(LOCK_TIMEOUT_S))
+        self._engine.dispose()
+
     @property
     def engine(self) -> Engine:
-        """The engine itself, for whoever wants to listen to its events."""
+        """The engine itself, to listen to its events."""
         return self._engine
 
     @contextmanager
@@ -96,12 +132,24 @@ class Database:
             yield connection.execution_options(**self._reads)
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in a transaction that may write; committed at the end, rolled back when anything is raised."""
-        with self._writer, self._connection() as connection:
+    def write(self) -> Iterator[Connection]:
+        """A connection in a transaction that may write; committed at the end, rolled back when anything is raised."""
+        with self._turn(), self._connection() as connection:
             connection.execution_options(**self._writes)
-            with Session(connection) as session, session.begin():
-                yield session
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._writer is None:
+            yield
+            return
+        if not self._writer.acquire(timeout=LOCK_TIMEOUT_S):
+            raise PoolTimeout(f"no turn to write within {LOCK_TIMEOUT_S:g} s")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def take(self) -> Connection:
         """A connection from the pool, waited for if need be; it is the caller's to close."""
@@ -135,6 +183,11 @@ class Database:
                 connection.rollback()  # as the pool does with a connection that comes back
 
     @property
+    def _pool(self) -> QueuePool:
+        assert isinstance(self._engine.pool, QueuePool)
+        return self._engine.pool
+
+    @property
     def pool_size(self) -> int:
         """Connections the pool may hold open."""
         return self._pool.size()
@@ -159,6 +212,10 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA busy_timeout = {int(STARTING_LOCK_TIMEOUT_S * 1000)}")
+
+
+def _limit_sqlite_waits(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
 
 

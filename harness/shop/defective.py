@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Executable, func, select, update
+from sqlalchemy import Connection, Executable, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,11 +78,11 @@ def stock_in_cache(products: Mapping[int, Item]) -> dict[int, int]:
     return {product_id: item["stock"] for product_id, item in products.items()}
 
 
-def write_stale_stock(session: Session, seen: Mapping[int, int], product_id: int, quantity: int) -> int:
+def write_stale_stock(connection: Connection, seen: Mapping[int, int], product_id: int, quantity: int) -> int:
     """``oversell``, second half: writes the stock seen earlier, less ``quantity``, over whatever is there now."""
     if seen[product_id] < quantity:
         raise SoldOut(product_id)
-    return session.execute(
+    return connection.execute(
         update(Product)
         .where(Product.id == product_id)
         .values(stock=seen[product_id] - quantity)
@@ -107,7 +107,7 @@ class ConnectionPerRequest:
             return
         try:
             connection = await run_in_threadpool(self._database.take)
-        except PoolTimeout:
+        except (PoolTimeout, OperationalError):
             await JSONResponse({"error": "unavailable"}, 503)(scope, receive, send)
             return
         try:
@@ -128,6 +128,21 @@ class NullStore:
 
     def delete_many(self, keys: list[str]) -> None:
         """Has none of them."""
+
+
+def post_without_limit(
+    request: Callable[[str, str, bytes, Mapping[str, str], float | None], tuple[int, bytes]],
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> int:
+    """``no_timeout``: the status of the response, however long it takes. A waiting request blocks a thread."""
+    return request("POST", url, body, headers, None)[0]
+
+
+def without_key(headers: Mapping[str, str]) -> dict[str, str]:
+    """``no_idempotency``: the vendor cannot tell a charge that is sent again from a new one."""
+    return {name: value for name, value in headers.items() if name != "Idempotency-Key"}
 
 
 @contextmanager

@@ -34,6 +34,8 @@ KINDS: Mapping[str, Kind] = {
     "cache_off": Kind("reads everything from the database"),
     "lock_convoy": Kind("counts the whole stock under one global lock", "counts for each request", 20, 1000),
     "slow_serialization": Kind("copies and renders responses in pure Python", "copies for each response", 100, 1000),
+    "no_timeout": Kind("waits for the payment vendor without a time limit, and asks it however often it fails"),
+    "no_idempotency": Kind("sends charges again without a key that the vendor knows them by"),
 }
 
 
@@ -49,6 +51,8 @@ class Defects:
     cache_off: int = 0
     lock_convoy: int = 0
     slow_serialization: int = 0
+    no_timeout: int = 0
+    no_idempotency: int = 0
 
     def __str__(self) -> str:
         on = [f"{name}:{value}" if KINDS[name].unit else name for name, value in vars(self).items() if value]

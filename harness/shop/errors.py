@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ShopStartError(Exception):
-    """The shop cannot start as it was asked to; the message is one line that names the wrong setting."""
+    """The shop cannot start with its settings; the message is one line that names the wrong one."""
 
 
 class Refusal(Exception):  # noqa: N818 - an intended response, not an error of the shop
@@ -12,6 +14,7 @@ class Refusal(Exception):  # noqa: N818 - an intended response, not an error of 
 
     status = 400
     error = "refused"
+    headers: ClassVar[dict[str, str]] = {}
 
     def body(self) -> dict[str, object]:
         """The JSON body of the response."""
@@ -47,7 +50,22 @@ class SoldOut(Refusal):
         return {"error": self.error, "product_id": self.product_id}
 
 
+class CheckoutUnderWay(Refusal):
+    """The same checkout, by its Idempotency-Key, is being made by another request."""
+
+    status, error = 409, "checkout_under_way"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class Unavailable(Refusal):
+    """The database or the cache does not respond."""
+
+    status, error = 503, "unavailable"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
 class PaymentUnavailable(Refusal):
     """The payment vendor did not respond in time, or its response is invalid."""
 
     status, error = 503, "payment_unavailable"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}

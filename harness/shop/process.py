@@ -18,12 +18,15 @@ from harness.shop.app import create_app
 from harness.shop.backends import open_backends
 from harness.shop.database import POOL_SIZE, Database
 from harness.shop.errors import ShopStartError
+from harness.shop.orders import Orders
+from harness.shop.paying import Paying, Settling
 from harness.shop.payment_client import PaymentClient
-from harness.shop.seed import check_filled, seed
+from harness.shop.seed import goes_on, read_sale, seed
 from harness.shop.serving import PaymentProcess, listen, serve, stop_on_signals
 from harness.shop.settings import ShopSettings
 
 _TEMPORARY = "harness-shop-"
+_BOOKS = "payment.db"
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -51,20 +54,32 @@ def run(settings: ShopSettings, host: str, port: int) -> None:
     """Starts the shop, serves until a signal, and leaves nothing running and no temporary file behind."""
     with ExitStack() as stack:
         bound = stack.enter_context(listen(host, port))
-        url = settings.database_url or f"sqlite:///{_folder(settings.data_dir, stack) / 'shop.db'}"
+        folder = _folder(settings.data_dir, stack)
+        url = settings.database_url or f"sqlite:///{folder / 'shop.db'}"
         database = stack.enter_context(closing(Database.open(url, settings.defects.small_pool or POOL_SIZE)))
-        backends = open_backends(settings.cache_url, fresh=settings.seed is not None)
-        vendor = None if settings.payment_url else PaymentProcess()
-        if vendor:
+        fresh = settings.seed is not None and not goes_on(database, settings.sale)
+        backends = open_backends(settings.cache_url, fresh=fresh)
+        vendor = None
+        if settings.payment_url is None or settings.payment_port is not None:
+            vendor = PaymentProcess(settings.payment_port or 0, folder / _BOOKS, fresh=fresh)
             stack.callback(vendor.stop)
-        if settings.seed is None:
-            check_filled(database)
-        else:
-            seed(database, products=settings.products, stock=settings.stock, seed=settings.seed)
-        payment_url = vendor.url() if vendor else settings.payment_url
+        if fresh:
+            assert settings.seed is not None
+            seed(
+                database,
+                products=settings.products,
+                stock=settings.stock,
+                seed=settings.seed,
+                sale=settings.sale,
+            )
+        sale = read_sale(database).name
+        database.be_impatient()
+        vendor_url = vendor.url() if vendor else None
+        payment_url = settings.payment_url or vendor_url
         assert payment_url is not None
-        payment = stack.enter_context(closing(PaymentClient(payment_url)))
+        payment = stack.enter_context(closing(PaymentClient(payment_url, sale, settings.defects)))
         app = create_app(database, backends, payment, settings.defects)
+        stack.enter_context(closing(Settling(Paying(Orders(database), payment))))
         serve(app, bound, on_ready=lambda at: _say(f"ready at {at}; {database}; defects: {settings.defects}"))
 
 

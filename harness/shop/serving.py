@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -23,6 +25,9 @@ DRAIN_S = 5
 
 KEEP_ALIVE_S = 75
 """Longer than any think time: a connection closed by the server just as a client sends looks like a failure."""
+
+_RESTART_S = 0.5
+"""How long a vendor that was killed is away, besides its start."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -118,26 +123,55 @@ class _Server(uvicorn.Server):
 
 
 class PaymentProcess:
-    """The payment vendor as a child process, which ends with this one whatever way this one ends."""
+    """The payment vendor as a child process, which ends with this one whatever way this one ends.
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.shop.payment", "--port", "0", "--parent", str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    If it is killed, it comes back at the same port, with the same ``books``.
+    """
+
+    def __init__(self, port: int, books: Path, *, fresh: bool) -> None:
+        """``fresh`` drops what an earlier vendor has written there."""
+        if fresh:
+            for file in books.parent.glob(f"{books.name}*"):
+                file.unlink()
+        self._books = books
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process = self._start(port, subprocess.PIPE)
+        self._watch: threading.Thread | None = None
 
     def url(self) -> str:
         """The vendor's URL; waits until it listens. Raises `ShopStartError` if it ended instead."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
+        self._process.stdout.close()
         if not line:
             raise ShopStartError(f"the payment vendor did not start (exit code {self._process.wait()})")
+        self._watch = threading.Thread(target=self._keep, args=(int(line.rpartition(":")[2]),), daemon=True)
+        self._watch.start()
         return line
+
+    def _start(self, port: int, output: int) -> subprocess.Popen[str]:
+        options = ["--port", str(port), "--parent", str(os.getpid()), "--books", str(self._books)]
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "harness.shop.payment", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            text=True,
+        )
+
+    def _keep(self, port: int) -> None:
+        while True:
+            self._process.wait()
+            if self._stopping.wait(_RESTART_S):
+                return
+            with self._lock:
+                if not self._stopping.is_set():
+                    self._process = self._start(port, subprocess.DEVNULL)
 
     def stop(self) -> None:
         """Ends it and waits until it is gone."""
+        with self._lock:
+            self._stopping.set()
         self._process.terminate()
         try:
             self._process.wait(DRAIN_S)
@@ -146,3 +180,5 @@ class PaymentProcess:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        if self._watch is not None:
+            self._watch.join()

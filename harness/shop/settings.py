@@ -12,6 +12,7 @@ from harness.shop.defects import Defects, parse_defects
 from harness.shop.errors import ShopStartError
 
 KEEP = "keep"
+_LONGEST_SALE = 200
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
@@ -41,9 +42,13 @@ class ShopSettings:
     data_dir: Path | None
     cache_url: str
     payment_url: str | None
+    payment_port: int | None
+    """Where the built-in vendor listens. By default: any port, and no vendor where there is a `payment_url`."""
     products: int
     stock: int
     seed: int | None
+    sale: str | None
+    """A shop that starts again for the same sale keeps what is in the database."""
     payment: PaymentSettings
     defects: Defects
 
@@ -56,9 +61,11 @@ class ShopSettings:
             data_dir=Path(data_dir) if data_dir else None,
             cache_url=environment.get("SHOP_CACHE_URL") or "memory://",
             payment_url=_payment_url(environment),
+            payment_port=_whole(environment, "PAYMENT_PORT", 0, minimum=0, maximum=65_535) or None,
             products=_whole(environment, "SHOP_PRODUCTS", 3000, minimum=1, maximum=1_000_000),
             stock=_whole(environment, "SHOP_STOCK", 100_000, minimum=0, maximum=1_000_000_000),
             seed=_seed(environment),
+            sale=environment.get("SHOP_SALE", "")[:_LONGEST_SALE] or None,
             payment=PaymentSettings.from_environment(environment),
             defects=parse_defects(environment.get("SHOP_DEFECTS", "")),
         )

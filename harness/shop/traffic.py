@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TypedDict
 
 from fastapi import FastAPI
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
+from typing_extensions import TypedDict
 
 from harness.shop.metrics import Metrics
 
-UNCOUNTED = frozenset({"/served", "/metrics", "/health", "/ledger"})
+UNCOUNTED = frozenset({"/served", "/metrics", "/health", "/ledger", "/payments", "/openapi.json"})
 """Requests that watch the shop are not counted."""
 
 UNMATCHED = "unmatched"

@@ -1,4 +1,4 @@
-"""Where metrics of the target's surroundings come from. A new kind is a file here and a line in :data:`SOURCES`."""
+"""Sources of metrics of the surroundings. A new kind is a file here and a line in :data:`SOURCES`."""
 
 from __future__ import annotations
 

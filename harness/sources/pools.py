@@ -19,7 +19,7 @@ class Pool(NamedTuple):
 
 
 def pools_in(names: Collection[str]) -> Iterator[Pool]:
-    """The pools of which both what is in use and the size are among ``names``."""
+    """The pools whose size and number in use are both among ``names``."""
     known = set(names)
     for name in names:
         for ending in _IN_USE:

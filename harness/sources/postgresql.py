@@ -1,4 +1,4 @@
-"""What PostgreSQL says of itself: connections by state, waits for locks, its cache, and how often statements ran."""
+"""Metrics of PostgreSQL: connections by state, lock waits, its cache, and statements."""
 
 from __future__ import annotations
 

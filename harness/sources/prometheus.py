@@ -1,4 +1,4 @@
-"""Metrics of a Prometheus or OpenMetrics page: those that somebody names, each summed over its labels."""
+"""Metrics of a Prometheus or OpenMetrics page: those that are named, each summed over its labels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COUNTED = ("_sum", "_count", "_bucket")
 
 
 class PrometheusSource(Source):
-    """Asks one page, over one connection for as long as it stays open."""
+    """Reads one page, over one connection for as long as that stays open."""
 
     def __init__(self, url: str, series: Sequence[str]) -> None:
         self._url = url
@@ -48,7 +48,7 @@ class PrometheusSource(Source):
         text, is_openmetrics = self._page()
         if not self._offered or any(selector.text not in self._found for selector in self._wanted):
             self._offered = {*_NAME.findall(text)}
-            # Pools are worth watching, whoever asks for them or not.
+            # Pools are always kept, even if they are not named.
             of_pools = dict.fromkeys(name for pool in pools_in(self._offered) for name in pool if name is not None)
             named = {selector.name for selector in self._wanted}
             self._pools = [Selector(name, name, {}) for name in of_pools if name not in named]
@@ -111,7 +111,7 @@ class PrometheusSource(Source):
                 raise HarnessError("metrics-page-too-large", url=redacted(self._url), most=MOST_BYTES)
             if time.monotonic() > deadline:
                 raise TimeoutError
-        response.read()  # tells the connection that all has come
+        response.read()  # lets the connection know that the response is complete
         if response.will_close:
             self.close()
         kind = response.headers.get_content_type()

@@ -12,12 +12,12 @@ from harness.record.redaction import redacted
 from harness.record.resources import LineChart
 
 TIMEOUT_S = 2.0
-"""How long one answer may take."""
+"""How long one response may take."""
 
 
 @dataclass(slots=True)
 class Values:
-    """What one look at a server gave, by series."""
+    """One reading of a server, by series."""
 
     gauges: dict[str, float] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class SourceKind:
     ratios: Mapping[str, str] = field(default_factory=dict)
     """Series that are made of others: ``{"hit_ratio": "hits / (hits + misses)"}``."""
     charts: tuple[LineChart, ...] = ()
-    """How its series are drawn; those that are in none get one each."""
+    """The charts of its series; a series in none of them gets its own chart."""
 
 
 def unreachable(url: str, error: Exception) -> HarnessError:
-    """A server that does not answer, or refuses to."""
-    reason = "no answer in time" if isinstance(error, TimeoutError) else str(error).strip() or type(error).__name__
+    """A server that does not respond, or refuses to."""
+    reason = "no response in time" if isinstance(error, TimeoutError) else str(error).strip() or type(error).__name__
     return HarnessError("metrics-unreachable", url=redacted(url), reason=redacted(" ".join(reason.split())))
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of runs and baselines: a SQLite file beside the runs, or a team's PostgreSQL by ``HARNESS_STORE``."""
+"""The store of runs and baselines: a SQLite file beside the runs, or a team's PostgreSQL."""
 
 from harness.store.baselines import BaselineEntry, Store
 from harness.store.listing import ListedRun

@@ -36,7 +36,7 @@ class BaselineEntry:
     started_at: datetime | None
     """When the latest of its runs started; None if a window has none yet."""
     set_at: datetime
-    """When the baseline was last changed by somebody."""
+    """When the baseline was last changed by a command."""
     window: int | None = None
     """How many runs it holds at most if it slides; None if its runs are pinned."""
 

@@ -1,4 +1,4 @@
-"""An open store's database: one writer at a time, no waiting readers, and every database error as one message.
+"""An open store's database: one writer at a time, and every database error as one message.
 
 Writes are few (one a run) and short, so they take turns: ``BEGIN IMMEDIATE`` on SQLite, an advisory lock on
 PostgreSQL. That makes *look, then write* (replace a baseline, upgrade the tables) safe on both in the same way.
@@ -32,7 +32,7 @@ _UNUSABLE_FILE = {
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR),
 }
-"""Errors of SQLite for which the file or its folder is to blame, not what it holds."""
+"""Errors of SQLite that are due to the file or its folder, not to its contents."""
 _LOCK = int.from_bytes(b"harness")
 """The number of the advisory lock; each PostgreSQL database has its own locks."""
 
@@ -85,7 +85,7 @@ def reported_errors(address: Address) -> Iterator[None]:
         if code in _UNUSABLE_FILE:
             raise HarnessError("store-file-failed", where=address.shown, reason=reason) from error
         raise HarnessError("store-file-damaged", where=address.shown, reason=reason) from error
-    except (TypeError, ValueError, OverflowError, StatementError) as error:  # a value that is none of its column's type
+    except (TypeError, ValueError, OverflowError, StatementError) as error:  # a value of another type than its column
         raise HarnessError("store-file-damaged", where=address.shown, reason=str(error).partition("\n")[0]) from error
 
 

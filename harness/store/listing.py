@@ -78,7 +78,7 @@ class RunListing(Database):
 
 
 def _as_kept(column: InstrumentedAttribute[Any]) -> Label[Any]:
-    """The column's values whatever they are: one that is none of its type would make SQLAlchemy fail for all rows."""
+    """The column's values, of any type: one of a wrong type would make SQLAlchemy fail for all rows."""
     return type_coerce(column, Text).label(column.key)
 
 

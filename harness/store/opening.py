@@ -1,4 +1,4 @@
-"""Opens a store, creating or upgrading its tables with Alembic.
+"""Opens a store, creating its tables, or upgrading them with Alembic.
 
 Any number of processes may open one store at once: the first upgrades it in one transaction, the others wait and
 find it done. Alembic is imported only to upgrade: every run opens a store, few upgrade one.
@@ -9,17 +9,23 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from harness.errors import HarnessError
 from harness.messages import Option
 from harness.store.address import VARIABLE, resolve
 from harness.store.baselines import Store
 from harness.store.database import connect, reported_errors, writer
+from harness.store.tables import Base
 
 VERSION_TABLE = "harness_store_version"
 NEWEST = "0007"
 """The revision of the last file in ``migrations/versions``."""
+_VERSION = Table(
+    *(VERSION_TABLE, MetaData(), Column("version_num", String(32), nullable=False)),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it."""
 
 
 def open_store(url: str | None, reports: Path) -> Store:
@@ -62,7 +68,9 @@ def _upgrade(engine: Engine, shown: str) -> None:
             return
     with writer(engine).begin() as connection:
         found = _version(connection)
-        if found != NEWEST:
+        if found is None:
+            _create(connection)
+        elif found != NEWEST:
             _migrate(connection, found, shown)
 
 
@@ -74,7 +82,14 @@ def _version(connection: Connection) -> str | None:
     return found
 
 
-def _migrate(connection: Connection, found: str | None, shown: str) -> None:
+def _create(connection: Connection) -> None:
+    """What the migrations would make step by step, for a fifth of a second of CPU in the first run of a folder."""
+    for metadata in (Base.metadata, _VERSION.metadata):
+        metadata.create_all(connection, checkfirst=False)
+    connection.execute(_VERSION.insert().values(version_num=NEWEST))
+
+
+def _migrate(connection: Connection, found: str, shown: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -83,7 +98,7 @@ def _migrate(connection: Connection, found: str | None, shown: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-        if found is not None and found not in known:
+        if found not in known:
             raise HarnessError("store-newer", where=shown, found=found, newest=NEWEST, variable=VARIABLE)
         config.attributes["connection"] = connection
         command.upgrade(config, NEWEST)

@@ -12,10 +12,11 @@ from sqlalchemy import delete, select
 
 from harness.errors import HarnessError
 from harness.plan.bench import PROFILE as BENCH
+from harness.record.benchmark_figures import BenchmarkFigures
 from harness.record.comparison import MeasuredRun
 from harness.record.measurement import Measurement
 from harness.record.suite import PastBench, Rounds
-from harness.record.summary import BenchmarkFigures, Summary
+from harness.record.summary import Summary
 from harness.store.database import Database
 from harness.store.tables import BenchmarkRow, RunRow
 from harness.store.windows import is_member

@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    """A text. SQLite keeps values of any type in any column, and what is no text would fail somewhere later."""
+    """A text. SQLite keeps values of any type in any column, and what is not a text would fail somewhere later."""
 
     impl = Text
     cache_ok = True
@@ -81,7 +81,7 @@ class BenchmarkRow(Base):
     run_id: Mapped[str] = mapped_column(primary_key=True)
     test: Mapped[str] = mapped_column(primary_key=True)
     figures: Mapped[str]
-    """``record.summary.BenchmarkFigures`` as JSON."""
+    """``record.benchmark_figures.BenchmarkFigures`` as JSON."""
     rounds: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     """The seconds of each round, in order, as ``store.runs.pack`` packs them."""
 
@@ -115,7 +115,7 @@ class WindowRow(Base):
 
 
 class AcceptedRow(Base):
-    """A run that somebody accepted after an intended change: the window begins with the one accepted last."""
+    """A run that was accepted after an intended change: the window begins with the one accepted last."""
 
     __tablename__ = "harness_accepted"
 

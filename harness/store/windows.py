@@ -1,15 +1,19 @@
-"""Which runs a baseline has: those that are pinned, or else a window of the latest that were not judged worse.
+"""Which runs a baseline has: pinned ones, or a window of the latest that were not judged worse.
 
-A run was judged worse if it failed; one that broke or was interrupted has no figures to compare with. Inconclusive
-runs belong to the window: leaving them out would leave out the noise that makes runs inconclusive, and with every
-such run the window would know less than it should.
+A run was judged worse if it failed. A run that broke or was interrupted has no figures to compare with. Inconclusive
+runs belong to the window: without them, it would lack the noise that makes runs inconclusive.
 
-The runs since the last clear one (inconclusive, each of them) come on top of the window's own. Otherwise a change too
-small for one night to tell would push out, night by night, what it has to be compared with.
+The inconclusive runs since the last conclusive one are added to the window's own. Otherwise a change that is too small
+for one night to show would push out, night by night, the runs that it must be compared with.
+
+An accepted run restarts the window. Later runs that failed before it was accepted, and only in comparison with the
+past, join: they were judged by a level that no longer counts. Without them, the window would begin with the nights at
+the new level that happened to be good enough not to fail.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import NamedTuple
 
@@ -66,7 +70,7 @@ def _window(session: Session, key: Key, most: int, before: datetime | None) -> l
     query = (
         select(RunRow.run_id, RunRow.exit_code)
         .where(is_of(RunRow, key), RunRow.measurement.is_not(None))
-        .where(or_(fit, RunRow.run_id == accepted.run_id) if accepted else fit)
+        .where(or_(fit, RunRow.run_id.in_(_at_the_accepted_level(session, key, accepted))) if accepted else fit)
         .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
         .limit(2 * most)
     )
@@ -77,3 +81,21 @@ def _window(session: Session, key: Key, most: int, before: datetime | None) -> l
     rows = session.execute(query).all()
     undecided = next((at for at, row in enumerate(rows) if row.exit_code != ExitCode.INCONCLUSIVE), len(rows))
     return [row.run_id for row in rows[: min(undecided, most) + most]]
+
+
+def _at_the_accepted_level(session: Session, key: Key, accepted: AcceptedRow) -> list[str]:
+    """The accepted run, and those after it that failed until it was accepted, but only beside the past."""
+    query = select(RunRow.run_id, RunRow.summary).where(
+        is_of(RunRow, key),
+        RunRow.exit_code == ExitCode.FAIL,
+        RunRow.started_at > accepted.started_at,
+        RunRow.started_at < accepted.accepted_at,
+    )
+    joining = [row.run_id for row in session.execute(query) if _failed_beside_the_past(row.summary)]
+    return [accepted.run_id, *joining]
+
+
+def _failed_beside_the_past(summary: str) -> bool:
+    """Whether each gate that failed compares with the baseline, or with the level before a step."""
+    failed = [gate for gate in json.loads(summary).get("gates", ()) if gate["status"] == "fail"]
+    return bool(failed) and all(gate.get("baseline") is not None for gate in failed)

@@ -1,1 +1,1 @@
-"""The system under test: starts it or attaches to it, and ends it with all its processes; checks the machine."""
+"""The system under test: started or attached to, and ended with all its processes."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import AttachedTarget, CommandTarget, ShopTarget
 from harness.record.environment import Environment
 from harness.record.notice import Notice
 from harness.targets import machine
@@ -90,7 +91,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None  # no git, or it hangs: the commit is unknown, and the run goes on
+        return None  # no git, or it hangs: the commit is unknown, and the run continues
     return done.stdout.strip() if done.returncode == 0 else None
 
 

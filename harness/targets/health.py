@@ -1,4 +1,4 @@
-"""Whether the target is there: free ports, readiness, and which addresses load may be sent to."""
+"""Whether the target is ready; free ports; which addresses load may be sent to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.plan.hosts import AllowedHosts, host_key, setting_to_allow
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.02
@@ -25,7 +25,7 @@ _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 def free_port() -> int:
-    """A loopback port on which nobody listens now; another process may take it before the caller does."""
+    """A free loopback port; another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]
@@ -142,7 +142,7 @@ def require_allowed(url: str, *, allowed: bool = False, known: Sequence[AllowedH
 
 
 def why_not_listening(host: str, port: int) -> str | None:
-    """Why nobody accepts connections there; None if somebody does."""
+    """Why connections to it are not accepted; None if they are."""
     try:
         socket.create_connection((host, port), timeout=_RESPONSE_TIMEOUT_S).close()
     except OSError as error:

@@ -7,6 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from harness.control_groups import ROOT, groups_of
+
 _KILLED = re.compile(rb"out of memory: Killed process (\d+) ", re.IGNORECASE)
 _COUNTED = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _RECORD_BYTES = 8192
@@ -37,13 +39,11 @@ class OutOfMemoryWatch:
 
 def _counters_of(pid: int) -> list[Path]:
     """The files with the count of a process's control group: version 2, then 1, each also as a container sees it."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if "memory" in controllers.split(","):
-                return [Path(f"/sys/fs/cgroup/memory{at}/memory.oom_control") for at in (path, "")]
-            if not controllers and Path("/sys/fs/cgroup/cgroup.controllers").exists():
-                return [Path(f"/sys/fs/cgroup{at}/memory.events") for at in (path, "")]
+    for controllers, path in groups_of(pid):
+        if "memory" in controllers:
+            return [ROOT / "memory" / at / "memory.oom_control" for at in (path, "")]
+        if not controllers and (ROOT / "cgroup.controllers").exists():
+            return [ROOT / at / "memory.events" for at in (path, "")]
     return []
 
 

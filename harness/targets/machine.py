@@ -1,10 +1,11 @@
-"""How fit this machine is for measuring: cores, frequency scaling, other load, time taken by the hypervisor."""
+"""How fit this machine is for measuring: cores, frequency scaling, other load, steal time."""
 
 from __future__ import annotations
 
 import math
 import os
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,12 @@ _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _STEADY_GOVERNORS = {"performance", "schedutil"}
 _MAX_STEAL_PERCENT = 1.0
-_STEAL_WINDOW_S = 0.2
-_MAX_LOAD_PER_CORE = 0.5
+_LOOK_S = 0.3
+_MAX_OTHERS_CORES = 0.2
+"""What others use while the load runs is noticed from there on, too (:mod:`harness.analysis.contamination`)."""
+_MOST_NAMED = 3
+_LEAST_NAMED = 0.05
+"""Cores. Less would read 0.0."""
 
 
 Level = Literal["ok", "warn", "fail"]
@@ -36,7 +41,7 @@ class CheckResult:
     text: Message
 
     def named(self) -> Message:
-        """The text after the name of the check: ``other load: load average …``."""
+        """The text after the name of the check: ``other load: other processes use …``."""
         return Message(self.text.code, self.text.params, f"{self.name}: {self.text}")
 
     def as_json(self) -> dict[str, Any]:
@@ -59,8 +64,13 @@ def usable_cores() -> int:
 
 
 def quietness() -> list[CheckResult]:
-    """What about this machine makes figures vary. Takes 0.2 s."""
-    return [_cores(), _governor(), _load(), _steal()]
+    """What about this machine makes figures vary. Takes 0.3 s.
+
+    The load average would do for other load, but for a minute it remembers what has ended, as the run before this one.
+    """
+    before = _used_s()
+    stolen_percent = psutil.cpu_times_percent(interval=_LOOK_S).steal
+    return [_cores(), _governor(), _others(before, _used_s()), _steal(stolen_percent)]
 
 
 def _cores() -> CheckResult:
@@ -91,16 +101,31 @@ def _governor() -> CheckResult:
     return CheckResult("CPU frequency", "warn", message("machine-governor-unsteady", governor=governor))
 
 
-def _load() -> CheckResult:
-    load = os.getloadavg()[0]
-    cores = usable_cores()
-    if load <= _MAX_LOAD_PER_CORE * cores:
-        return CheckResult("other load", "ok", message("machine-load", load=load, cores=cores))
-    return CheckResult("other load", "warn", message("machine-busy", load=load, cores=cores))
+def _used_s() -> dict[int, tuple[str, float]]:
+    """The name and the CPU seconds of each process that neither is the harness nor was started by it."""
+    harness = psutil.Process()
+    own = {harness.pid, *(child.pid for child in harness.children(recursive=True))}
+    return {
+        process.pid: (process.info["name"], sum(process.info["cpu_times"][:2]))  # without its children's
+        for process in psutil.process_iter(["name", "cpu_times"])
+        if process.pid not in own and process.info["cpu_times"] is not None
+    }
 
 
-def _steal() -> CheckResult:
-    percent = psutil.cpu_times_percent(interval=_STEAL_WINDOW_S).steal
+def _others(before: dict[int, tuple[str, float]], after: dict[int, tuple[str, float]]) -> CheckResult:
+    by_name: dict[str, float] = {}
+    for pid in before.keys() & after.keys():
+        name, used_s = after[pid]
+        by_name[name] = by_name.get(name, 0.0) + max(0.0, used_s - before[pid][1]) / _LOOK_S
+    used = sum(by_name.values())
+    if used <= _MAX_OTHERS_CORES:
+        return CheckResult("other load", "ok", message("machine-load", used=used))
+    names = nlargest(_MOST_NAMED, by_name, key=by_name.__getitem__)
+    most = [f"{name} {by_name[name]:.1f}" for name in names if by_name[name] >= _LEAST_NAMED]
+    return CheckResult("other load", "warn", message("machine-busy", used=used, most=most))
+
+
+def _steal(percent: float) -> CheckResult:
     if percent <= _MAX_STEAL_PERCENT:
         return CheckResult("stolen time", "ok", message("machine-steal", percent=percent))
     return CheckResult("stolen time", "warn", message("machine-steals", percent=percent))

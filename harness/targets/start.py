@@ -9,11 +9,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
 from harness.messages.signals import how_it_ended
-from harness.plan import model
+from harness.plan.model.target import AllowedHost, AttachedTarget, CommandTarget, PlannedTarget, ShopTarget
 from harness.record.measurement import ONLY
 from harness.record.redaction import redacted_command
 from harness.record.run_folder import RunFolder
@@ -25,6 +26,9 @@ from harness.targets.supervised_process import SupervisedProcess
 from harness.targets.target import RUNNING, Attached, Target
 from harness.targets.tracing import Tracing, instrumented, otel_environment
 
+if TYPE_CHECKING:
+    from harness.faults import TargetPlace
+
 _ATTEMPTS = 3
 """Ports to try in turn if another process takes the free one before the target does."""
 _STOP_GRACE_S = 10.0
@@ -34,12 +38,13 @@ _LONGEST_SOCKET_FOLDER = 70
 
 
 def start_target(
-    plan: model.Target,
+    plan: PlannedTarget,
     folder: RunFolder,
     *,
     variant: str = ONLY,
     agent: bool = True,
-    allowed_hosts: Sequence[model.AllowedHost] = (),
+    faults: bool = False,
+    allowed_hosts: Sequence[AllowedHost] = (),
     secret_names: Sequence[str] = (),
     tracing: Tracing | None = None,
 ) -> Target:
@@ -47,15 +52,15 @@ def start_target(
 
     ``agent`` puts the memory agent into the Python processes of a managed target. Their output goes to the folder's
     log of the target's ``variant``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
-    With ``tracing``, a managed target sends its spans to the harness.
+    With ``tracing``, a managed target sends its spans to the harness; with ``faults``, they can kill and start it.
 
     Raises :class:`HarnessError`, with exit code 4 if the target is missing or does not get ready.
     """
-    if isinstance(plan, model.AttachedTarget):
+    if isinstance(plan, AttachedTarget):
         return Attached(plan, allowed_hosts, variant or "target")
-    shop = isinstance(plan, model.ShopTarget)
-    if isinstance(plan, model.ShopTarget):
-        plan = model.CommandTarget(command=_SHOP, environment=plan.environment)
+    shop = isinstance(plan, ShopTarget)
+    if isinstance(plan, ShopTarget):
+        plan = CommandTarget(command=_SHOP, environment=plan.environment)
     words = _split(plan.command)
     if shop:
         words[0] = sys.executable
@@ -63,7 +68,7 @@ def start_target(
     for _ in range(_ATTEMPTS):
         port = health.free_port()
         log_starts = log.stat().st_size if log.exists() else 0
-        target = _spawn(plan, words, port, log, agent=agent, secret_names=secret_names, tracing=tracing)
+        target = _spawn(plan, words, port, log, agent=agent, faults=faults, secret_names=secret_names, tracing=tracing)
         try:
             seen = health.wait_until_ready(port, plan.ready_path, plan.ready_timeout_s, target.is_alive)
             if seen is None and target.is_alive():
@@ -91,14 +96,34 @@ class Managed(Target):
     managed = True
 
     def __init__(
-        self, plan: model.CommandTarget, port: int, process: SupervisedProcess, agent_folder: Path | None
+        self,
+        plan: CommandTarget,
+        port: int,
+        process: SupervisedProcess,
+        agent_folder: Path | None,
+        control: Path | None,
     ) -> None:
         self.url = f"http://{health.LOOPBACK}:{port}"
         self._plan = plan
+        self._port = port
         self._process = process
         self._agent_folder = agent_folder
-        self.pid: int = process.pid
+        self._control = None if control is None else str(control)
         self._memory = OutOfMemoryWatch(self.pid)
+
+    @property
+    def pid(self) -> int:
+        self._process.poll()
+        return self._process.pid
+
+    @property
+    def place(self) -> TargetPlace:
+        from harness.faults.place import TargetPlace  # only here: few runs have faults
+
+        return TargetPlace(url=self.url, parent=self._process.supervisor_pid, control=self._control)
+
+    def wait_until_ready(self) -> None:
+        health.wait_until_ready(self._port, self._plan.ready_path, self._plan.ready_timeout_s, self.is_alive)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -137,12 +162,13 @@ def _split(command: str) -> list[str]:
 
 
 def _spawn(
-    plan: model.CommandTarget,
+    plan: CommandTarget,
     words: list[str],
     port: int,
     log: Path,
     *,
     agent: bool,
+    faults: bool,
     secret_names: Sequence[str],
     tracing: Tracing | None,
 ) -> Managed:
@@ -152,25 +178,30 @@ def _spawn(
     settings = given if tracing is None else otel_environment(tracing, _service(plan), given) | plan.environment
     if plan.folder is not None:
         settings["PWD"] = plan.folder
-    agent_folder = None
-    if agent:
+    sockets = None
+    if agent or faults:
         long = len(tempfile.gettempdir()) > _LONGEST_SOCKET_FOLDER
-        agent_folder = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
+        sockets = Path(tempfile.mkdtemp(prefix="harness-", dir="/tmp" if long else None))
+    agent_folder = sockets if agent else None
+    if faults and sockets is not None and plan.command == _SHOP:  # so that it keeps its orders when it is started again
+        settings = {"SHOP_DATA_DIR": str(sockets / "shop"), "SHOP_SALE": sockets.name} | settings
+    if agent_folder is not None:
         settings |= agent_environment(agent_folder, settings.get("PYTHONPATH"))
+    control = sockets / "control" if sockets is not None and faults else None
     if tracing is not None:
         filled = instrumented(filled, settings, tracing)
     process = SupervisedProcess(
-        filled, settings, log, folder=plan.folder, remove=agent_folder, secret_names=secret_names
+        filled, settings, log, folder=plan.folder, remove=sockets, control=control, secret_names=secret_names
     )
-    return Managed(plan, port, process, agent_folder)
+    return Managed(plan, port, process, agent_folder, control)
 
 
-def _service(plan: model.CommandTarget) -> str:
+def _service(plan: CommandTarget) -> str:
     return "shop" if plan.command == _SHOP else Path(_split(plan.command)[0]).name
 
 
 def _not_ready(
-    plan: model.CommandTarget, ended: Message | None, seen: Message | None, log: Path, log_starts: int
+    plan: CommandTarget, ended: Message | None, seen: Message | None, log: Path, log_starts: int
 ) -> HarnessError:
     if ended is not None and ended.code == "target-supervisor-killed":  # nothing is known of the target
         return HarnessError("supervisor-not-started", exit_code=ExitCode.BROKEN, reason="it was killed")

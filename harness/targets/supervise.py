@@ -3,8 +3,12 @@
 It runs as ``python -m harness.targets.supervise FD``, where FD is one end of a :func:`multiprocessing.Pipe`. The
 harness sends what to start. The supervisor replies ``{"pid": …}`` or ``{"error": …}``, and sends ``{"returncode": …}``
 when the target's first process has ended. It ends the target with all its descendants, and then itself, when the
-harness sends the seconds of grace, on SIGTERM, and when the harness has gone (end of file, also after SIGKILL).
+harness sends the seconds of grace, on SIGTERM, and when the harness has ended (end of file, also after SIGKILL).
 Meanwhile it redacts what the target prints and writes it to the log.
+
+Faults reach it through a Unix socket, if the harness has sent a path for one: the response to a line ``kill``,
+``start`` or ``restart`` (SIGTERM first, then the seconds of grace) is ``{"pid": …}`` or ``{"error": …}`` once it is
+done. The harness gets ``{"pid": …}`` whenever the target has started again.
 
 It is a process of its own for two reasons. Only a parent can adopt orphans (``PR_SET_CHILD_SUBREAPER``), so that a
 daemon that the target forked into another session is still found. And the harness, which has threads, must neither
@@ -15,28 +19,31 @@ process has one thread.
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import json
 import os
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.prctl import adopt_orphans, die_with_parent
+
 if TYPE_CHECKING:
     from harness.record.redacted_lines import RedactedLog
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _GRACE_WITHOUT_HARNESS_S = 2.0
 """How long the target may take to end when the harness has disappeared."""
+_GRACE_TO_RESTART_S = 10.0
 _GRACE_FOR_STRAYS_S = 0.5
 """How long its other processes may go on once the target itself has ended."""
+_FAULT_ASKS_S = 5.0
 
 
 class _Supervisor:
@@ -68,11 +75,12 @@ class _Supervisor:
                 shutil.rmtree(order["remove"], ignore_errors=True)
 
     def _supervise(self, order: dict[str, Any]) -> None:
-        bind_to_parent = _linux_guards()
-        try:
-            reader, output = (None, order["log"]) if isinstance(order["log"], int) else os.pipe()
+        adopt_orphans()
+        reader, output = (None, order["log"]) if isinstance(order["log"], int) else os.pipe()
+
+        def start() -> subprocess.Popen[bytes]:
             # fork and exec are safe here: this process has one thread
-            root = subprocess.Popen(
+            return subprocess.Popen(
                 order["command"],
                 env=order["environment"],
                 cwd=order["folder"],
@@ -80,13 +88,18 @@ class _Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=bind_to_parent,
+                preexec_fn=die_with_parent,
             )
+
+        listener = None if order["control"] is None else _listen(order["control"])
+        try:
+            root = start()
         except OSError as error:
             self._send({"error": error.strerror or str(error)})
             return
         self._send({"pid": root.pid})
-        os.close(output)
+        if listener is None:
+            os.close(output)
         if reader is not None:
             # Only here: compiling its patterns takes 50 ms, during which the target starts.
             from harness.record.redacted_lines import RedactedLog
@@ -95,31 +108,66 @@ class _Supervisor:
             add_secret_names(order["secret_names"])
             self._log = RedactedLog(Path(order["log"]), reader)
             self._selector.register(reader, selectors.EVENT_READ)
-        grace_s = self._wait_for_the_end(root)
+        while (grace_s := self._wait_for_the_end(root, listener)) is None:
+            assert listener is not None
+            root = self._obey(listener, root, start)
         self._end_all(root, grace_s)
         if self._log is not None:
             self._log.close()
 
-    def _wait_for_the_end(self, root: subprocess.Popen[bytes]) -> float:
-        """Until the harness ends the target, or is gone; the seconds of grace."""
-        self._selector.register(self._channel, selectors.EVENT_READ)
-        try:
+    def _wait_for_the_end(self, root: subprocess.Popen[bytes], listener: socket.socket | None) -> float | None:
+        """Until the harness ends the target, or is gone; the seconds of grace. None if a fault comes before that."""
+        with self._reading(self._channel, *([] if listener is None else [listener])):
             while not self._terminated:
                 self._reap(root)
-                if self._wait():
+                ready = self._wait()
+                if self._channel.fileno() in ready:
                     return self._receive_grace()
-        finally:
-            self._selector.unregister(self._channel)
+                if listener is not None and listener.fileno() in ready:
+                    return None
         return _GRACE_WITHOUT_HARNESS_S
 
-    def _wait(self, longest_s: float | None = None) -> bool:
-        """Until a signal, output or the harness comes; write the output. Whether the harness has sent something."""
+    @contextlib.contextmanager
+    def _reading(self, *sources: Connection | socket.socket) -> Iterator[None]:
+        for source in sources:
+            self._selector.register(source, selectors.EVENT_READ)
+        try:
+            yield
+        finally:
+            for source in sources:
+                self._selector.unregister(source)
+
+    def _obey(
+        self, listener: socket.socket, root: subprocess.Popen[bytes], start: Callable[[], subprocess.Popen[bytes]]
+    ) -> subprocess.Popen[bytes]:
+        """Carry out a fault's order; returns the target's first process after that."""
+        with listener.accept()[0] as fault, contextlib.suppress(OSError):  # the fault may have gone
+            fault.settimeout(_FAULT_ASKS_S)
+            order = fault.recv(64).decode(errors="replace").strip()
+            if order == "restart":
+                self._end_all(root, _GRACE_TO_RESTART_S)
+            elif order == "kill":
+                self._kill_all(root)
+            response: dict[str, Any] = {}
+            if order in ("start", "restart") and root.returncode is not None:
+                self._kill_all(root)  # processes that it has left behind may still hold its port
+                try:
+                    root = start()
+                    response = {"pid": root.pid}
+                    self._send(response)
+                except OSError as error:
+                    response = {"error": error.strerror or str(error)}
+            fault.sendall(json.dumps(response).encode())
+        return root
+
+    def _wait(self, longest_s: float | None = None) -> list[int]:
+        """Until a signal, output, a fault or the harness comes; write the output. What can be read, by descriptor."""
         ready = [key.fd for key, _ in self._selector.select(longest_s)]
         if self._wake in ready:
             os.read(self._wake, 4096)
         if self._log is not None and self._log.reader in ready and not self._log.pump():
             self._selector.unregister(self._log.reader)
-        return self._channel.fileno() in ready
+        return ready
 
     def _receive_grace(self) -> float:
         try:
@@ -128,7 +176,7 @@ class _Supervisor:
             return _GRACE_WITHOUT_HARNESS_S
 
     def _end_all(self, root: subprocess.Popen[bytes], grace_s: float) -> None:
-        """SIGTERM to the target's group, time to end, then SIGKILL to every descendant until none is left."""
+        """SIGTERM to the target's group, time to end, then SIGKILL to what is left."""
         with contextlib.suppress(ProcessLookupError):  # all of the group may have ended by themselves
             os.killpg(root.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
@@ -136,6 +184,10 @@ class _Supervisor:
             if root.returncode is not None:  # what the target leaves behind, after its own orderly end
                 deadline = min(deadline, time.monotonic() + _GRACE_FOR_STRAYS_S)
             self._wait(max(0.0, deadline - time.monotonic()))
+        self._kill_all(root)
+
+    def _kill_all(self, root: subprocess.Popen[bytes]) -> None:
+        """SIGKILL to every descendant until none is left."""
         while not self._reap(root):
             import psutil  # only needed for targets that do not end by themselves
 
@@ -156,7 +208,7 @@ class _Supervisor:
             if pid == root.pid:
                 root.returncode = os.waitstatus_to_exitcode(status)
                 if self._log is not None:
-                    self._log.pump()  # what it wrote last is in the log before the harness knows that it ended
+                    self._log.pump()  # its last output is in the log before the harness knows that it ended
                 self._send({"returncode": root.returncode})
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -164,11 +216,11 @@ class _Supervisor:
             self._channel.send(message)
 
 
-def _linux_guards() -> Callable[[], None]:
-    """Make this process adopt orphans; returns what makes a child die with it."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def _listen(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    return listener
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _KILL_TIMEOUT_S = 20.0
 
 
 class SupervisedProcess:
-    """Starts when it is created. ``pid`` is its first process.
+    """Starts when it is created. ``pid`` is its first process, another one after a fault has started it again.
 
     ``log`` takes the output of all its processes: a file, in which secrets are redacted (``secret_names`` are the
     user's own), or the descriptor of a pipe that the caller reads. ``folder`` is where the command is started, if not
@@ -35,6 +35,7 @@ class SupervisedProcess:
         *,
         folder: str | None = None,
         remove: Path | None = None,
+        control: Path | None = None,
         secret_names: Sequence[str] = (),
     ) -> None:
         self._lock = threading.Lock()
@@ -58,6 +59,7 @@ class SupervisedProcess:
             "log": log if isinstance(log, int) else str(log.absolute()),
             "secret_names": list(secret_names),
             "remove": None if remove is None else str(remove),
+            "control": None if control is None else str(control),
         }
         try:
             self._channel.send(order)
@@ -78,15 +80,23 @@ class SupervisedProcess:
             )
         self.pid: int = response["pid"]
 
+    @property
+    def supervisor_pid(self) -> int:
+        return self._supervisor.pid
+
     def poll(self) -> int | None:
         """None while the first process runs; else its exit status, negative for a signal."""
         with self._lock:
-            if self._returncode is None and self._channel.poll():
+            while not self._channel.closed and self._channel.poll():
                 try:
-                    self._returncode = self._channel.recv()["returncode"]
+                    news = self._channel.recv()
                 except (EOFError, OSError):  # the supervisor is gone, and with it (PR_SET_PDEATHSIG) the target
-                    self._returncode = -signal.SIGKILL
-                    self.supervisor_lost = True
+                    if self._returncode is None:
+                        self._returncode = -signal.SIGKILL
+                        self.supervisor_lost = True
+                    break
+                self._returncode = news.get("returncode")
+                self.pid = news.get("pid", self.pid)
             return self._returncode
 
     def stop(self, grace_s: float) -> None:
@@ -96,6 +106,7 @@ class SupervisedProcess:
         # An error means that the supervisor is gone, and the target with it.
         with contextlib.suppress(OSError):
             self._channel.send(grace_s)
+        self._supervisor.send_signal(signal.SIGCONT)  # it may be stopped (SIGSTOP)
         self._await_supervisor(grace_s + _KILL_TIMEOUT_S)
         self.poll()  # it says last how the first process ended
         self._channel.close()

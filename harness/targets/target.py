@@ -1,20 +1,23 @@
-"""What every target is, and one that was running before the harness: that is watched and left as it is."""
+"""The base class of targets, and a target that was already running: it is watched, but never ended."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message, Option, message
-from harness.plan import model
+from harness.plan.model.target import AllowedHost, AttachedTarget
 from harness.record.redaction import redacted
 from harness.targets import health
 from harness.targets.agent_client import Agent
+
+if TYPE_CHECKING:
+    from harness.faults import TargetPlace
 
 RUNNING = message("target-running")
 _CHECK_EVERY_S = 1.0
@@ -25,17 +28,28 @@ class Target(ABC):
 
     url: str
     """Base URL without a slash at its end."""
-    pid: int | None
-    """Root of the process tree that samplers watch; None if it is not known."""
     managed: bool
     """Whether the harness started it (and ends it)."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int | None:
+        """Root of the process tree that samplers watch; None if it is not known. A fault may start it again."""
+
+    @property
+    @abstractmethod
+    def place(self) -> TargetPlace:
+        """What faults may touch of it."""
+
+    def wait_until_ready(self) -> None:  # noqa: B027  (what is attached, nobody here starts again)
+        """After a fault has started it again; returns also if it does not get ready in time."""
 
     @abstractmethod
     def is_alive(self) -> bool:
         """Whether it still runs; true for an attached target whose process is not known."""
 
     def exit_status(self) -> int | None:
-        """Its exit code, or minus the number of the signal that killed it; None while it runs, or if nobody knows."""
+        """Its exit code, or minus the number of the signal that killed it; None while it runs or if not known."""
         return None
 
     @abstractmethod
@@ -43,7 +57,7 @@ class Target(ABC):
         """How it ended: ``exited with code 1``."""
 
     def notice(self) -> Message | None:
-        """What has happened to it that the user should know though the load goes on; once."""
+        """What happened to it that the user should know although the load continues; reported once."""
         return None
 
     @abstractmethod
@@ -69,15 +83,15 @@ class Attached(Target):
     managed = False
 
     def __init__(
-        self, plan: model.AttachedTarget, allowed_hosts: Sequence[model.AllowedHost], start_option: str = "target"
+        self, plan: AttachedTarget, allowed_hosts: Sequence[AllowedHost], start_option: str = "target"
     ) -> None:
         """``start_option`` would start the target instead."""
         self.url = plan.url.rstrip("/")
-        self.pid = plan.pid
+        self._pid = plan.pid
         self._process: psutil.Process | None = None
         self._pid_noticed = False
         self._checked_s = 0.0
-        self._answers = True
+        self._listens = True
         self._address: tuple[str, int] | None = None
         if self.url.lower().startswith(("http://", "https://")):  # else users know how to reach it
             self._address = health.require_allowed(plan.url, allowed=plan.allowed, known=allowed_hosts)
@@ -92,14 +106,24 @@ class Attached(Target):
                 "target-unreachable", where=plan.url, exit_code=ExitCode.BROKEN, reason=reason, option=option
             )
 
+    @property
+    def pid(self) -> int | None:
+        return self._pid
+
+    @property
+    def place(self) -> TargetPlace:
+        from harness.faults.place import TargetPlace  # only here: few runs have faults
+
+        return TargetPlace(url=redacted(self.url), parent=self._pid)
+
     def is_alive(self) -> bool:
         """Whether the process runs or, once it has ended, whether another still listens at the URL."""
         if self._process_runs():
             return True
         if time.monotonic() - self._checked_s > _CHECK_EVERY_S:
             self._checked_s = time.monotonic()
-            self._answers = self._address is not None and not health.why_not_listening(*self._address)
-        return self._answers
+            self._listens = self._address is not None and not health.why_not_listening(*self._address)
+        return self._listens
 
     def notice(self) -> Message | None:
         if self._pid_noticed or self._process_runs() or not self.is_alive():
@@ -123,4 +147,4 @@ class Attached(Target):
         return []
 
     def stop(self) -> None:
-        """An attached target stays as it is."""
+        """An attached target is not ended."""

@@ -1,4 +1,4 @@
-"""Has a managed target send its spans to the harness: its environment, and ``opentelemetry-instrument`` for Python."""
+"""Makes a managed target send its spans to the harness, with ``opentelemetry-instrument``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.targets.agent_client import AGENT_FOLDER
 
 _INSTRUMENT = "opentelemetry-instrument"
 _LAUNCHERS = frozenset({"uv", "uvx", "poetry", "pdm", "pipenv", "hatch", "rye", "env", "sh", "bash", "dash"})
-"""Programs that start another one, by the command line of which nobody knows yet whether it is Python."""
+"""Programs that start another one, whose command line does not show whether that one is Python."""
 
 FLUSH_S = 0.5
 """How often the target's SDK sends what it has; by default it waits 5 s, and the last spans of a run were lost."""

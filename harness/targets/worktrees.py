@@ -21,11 +21,11 @@ _GIT_TIMEOUT_S = 300.0
 
 
 class Build(NamedTuple):
-    """A commit that is checked out; ``folder`` is the one in it that stands where the harness was started."""
+    """A commit that is checked out; ``folder`` corresponds in it to the folder in which the harness was started."""
 
     folder: Path
     revision: str
-    """For people: what the commit was asked for as, and its id."""
+    """The name by which the commit was requested, and its ID, for messages."""
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _temporary_folder(stack: ExitStack) -> Path:
 def _remove_abandoned() -> None:
     """Remove what runs that were killed have left."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError), lock.open("r+") as file:  # another user's, or of a run that goes on
+        with suppress(OSError), lock.open("r+") as file:  # another user's, or of a run that has not ended
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for link in lock.parent.glob("[ab]/*/.git"):
                 _remove_worktree(link.parent)
@@ -109,7 +109,7 @@ def _remove_abandoned() -> None:
 
 def _remove_worktree(path: Path) -> None:
     if (path / ".git").exists():
-        with suppress(HarnessError):  # its repository may be gone; the folder itself is removed all the same
+        with suppress(HarnessError):  # its repository may have been removed; the folder itself is removed nevertheless
             _git("-C", str(path), "worktree", "remove", "--force", str(path))
 
 
@@ -122,7 +122,7 @@ def _git(*arguments: str) -> str:
     except OSError as error:
         raise HarnessError("git-not-started", error=error.strerror or error) from error
     except subprocess.TimeoutExpired as error:
-        raise HarnessError("git-failed", error=f"no answer within {_GIT_TIMEOUT_S:g} s") from error
+        raise HarnessError("git-failed", error=f"no response within {_GIT_TIMEOUT_S:g} s") from error
     if done.returncode:
         raise HarnessError("git-failed", error=done.stderr.strip() or f"exit status {done.returncode}")
     return done.stdout.strip()

@@ -16,9 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import cli
-from harness.errors import HarnessError, problems_of
+from harness.errors import problems_of
 from tests.support import in_process
-from tests.support.command import harness
 from tests.support.recordings import record_run
 
 SCENARIO = """
@@ -91,8 +90,8 @@ def test_the_first_problem_is_named_with_its_place(
     arguments: list[str], where: str, code: str, params: dict[str, object], in_a_folder: Path
 ) -> None:
     written(in_a_folder, "scenario.py", SCENARIO)
-    error = CliRunner().invoke(cli, arguments).exception
-    assert isinstance(error, HarnessError)
+    error = in_process.harness(*arguments).error
+    assert error is not None
     problem = problems_of(error)[0]
     assert (error.exit_code, problem.code, problem.where) == (2, code, where)
     assert params.items() <= problem.params.items()
@@ -105,10 +104,13 @@ def test_a_usage_error_names_what_is_missing_or_unknown(arguments: list[str], sh
     assert (done.exit_code, shown in done.output) == (2, True)
 
 
-def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(tmp_path: Path) -> None:
+def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written(tmp_path, "scenario.py", SCENARIO)
-    misspelt = harness("run", "scenario.py", cwd=tmp_path, env={"SHOP_DEFECTS": "slow_serch"})
-    assert misspelt.code == 4
+    monkeypatch.setenv("SHOP_DEFECTS", "slow_serch")
+    misspelt = in_process.harness("run", "scenario.py", cwd=tmp_path)
+    assert misspelt.exit_code == 4
     assert "slow_serch" in misspelt.err
 
 

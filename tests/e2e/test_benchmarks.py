@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from benchmarks import change_points
 from benchmarks.stall import simulated_waits, wrk2_figures
-from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY
-from tests.support.programs import require_program
+from tests.support.fork_servers import borrowing
+from tests.support.requirements import require_program
+
+pytestmark = pytest.mark.no_cover  # it would dominate what is measured
 
 
 def benchmark(name: str, *options: str) -> Any:
-    """The JSON line that ``benchmarks/NAME.py --short`` prints."""
-    result = subprocess.run(
-        [sys.executable, REPOSITORY / "benchmarks" / f"{name}.py", "--short", *options],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        # Without coverage, which would dominate what is measured.
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
-        preexec_fn=die_with_the_tests,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    """The JSON line that ``benchmarks/NAME.py --short`` prints, run here: to start Python takes as long as most do."""
+    script = str(REPOSITORY / "benchmarks" / f"{name}.py")
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ), redirect_stdout(out):
+        patch.setattr(sys, "argv", [script, "--short", *options])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(script, run_name="__main__")
+    assert ended.value.code == 0
+    return json.loads(out.getvalue().splitlines()[-1])
 
 
 def test_generators_record_what_the_server_has_served() -> None:
@@ -53,6 +55,30 @@ def test_tracing_is_measured_with_and_without_traced_requests() -> None:
     assert all(figures["cpu_us"]["median"] > 0 for figures in ways.values())
 
 
+def test_the_cost_of_checks_is_measured() -> None:
+    require_program("nginx", "nginx-light")
+    result = benchmark("checks")
+    assert result["checks"] > 0
+    assert result["ways"]["without checks"]["ratio"]["median"] == 1
+    assert all(figures["cpu_us"]["median"] > 0 for figures in result["ways"].values())
+
+
+def test_the_cost_of_checked_responses_is_measured() -> None:
+    require_program("nginx", "nginx-light")
+    found = benchmark("contracts")
+    assert found["check_us"] > 0
+    for way, figures in found["ways"].items():
+        assert (figures["checked_s"]["median"] > 0) == ("no checks" not in way), way
+
+
+def test_a_proxy_is_compared_with_direct_connections() -> None:
+    ways = benchmark("proxy")["ways"]
+    assert len(ways) == 2
+    for figures in ways.values():
+        assert all(figures[name]["median"] > 0 for name in ("median_us", "round_trips_s", "megabytes_s"))
+    assert [figures["cpu_us"]["median"] > 0 for figures in ways.values()] == [False, True]
+
+
 def test_open_load_is_recorded_from_its_intended_start() -> None:
     require_program("nginx", "nginx-light")
     require_program("hey", "hey")
@@ -67,7 +93,8 @@ def test_open_load_is_recorded_from_its_intended_start() -> None:
 
 def test_the_load_of_the_flash_sale_is_there_and_counted_exactly() -> None:
     require_program("nginx", "nginx-light")
-    profiles = benchmark("flash")["profiles"]
+    with borrowing():
+        profiles = benchmark("flash")["profiles"]
     assert profiles.keys() == {"flash-load", "flash-stress"}
     for name, figures in profiles.items():
         assert figures["recorded"] == figures["served"] > 0, name
@@ -127,7 +154,6 @@ def test_waits_at_a_freezing_server_are_simulated() -> None:
     assert waits.tolist() == pytest.approx([0.01, 0.31, 0.319, 0.01])
 
 
-@pytest.mark.no_cover  # the same few lines hundreds of times
 def test_steps_over_recorded_noise_are_found_and_few_others() -> None:
     series = [*change_points.seeded(50)]
     scores = [change_points.Score.of(one, found) for one, found in zip(series, change_points.ours(series), strict=True)]
@@ -178,7 +204,8 @@ def test_what_a_run_takes_besides_its_load() -> None:
 
 
 def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
-    figures = benchmark("verdicts")
+    with borrowing():
+        figures = benchmark("verdicts")
     (duet,) = figures["recorded"]
     assert duet["changes"].keys() == {"cpu_per_request", "mean", "p50"}
     assert {(each["kind"], each["target"]) for each in figures["trials"]} == {("duet", "async"), ("night", "threaded")}
@@ -188,14 +215,16 @@ def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
         assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())
 
 
-def test_how_often_the_right_cause_stands_first_is_counted() -> None:
-    found = benchmark("causes")
+def test_how_often_the_right_cause_is_first_is_measured() -> None:
+    with borrowing():
+        found = benchmark("causes")
     assert found["counts"] == {"clean": 1, "defects": 1}
     assert [run["run"] for run in found["runs"]] == ["clean-0", "slow_search-0"]
 
 
 def test_how_often_a_function_that_grew_is_named_is_counted() -> None:
-    groups = {(group["kind"], group["growth"]): group for group in benchmark("attribution")["groups"]}
+    with borrowing():
+        groups = {(group["kind"], group["growth"]): group for group in benchmark("attribution")["groups"]}
     assert groups["clean", "none"]["cases"] == 2
     assert groups["drawn", "100%"]["cases"] == 1
     assert all(0 <= group[name] <= 1 for group in groups.values() for name in ("first", "in_three", "no_suspect"))

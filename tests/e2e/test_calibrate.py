@@ -7,8 +7,7 @@ from pathlib import Path
 
 from harness.messages import message
 from harness.store import open_store
-from tests.support import in_process
-from tests.support.command import harness
+from tests.support.in_process import harness
 from tests.support.targets import HTTP_SERVER
 
 SCENARIO = """
@@ -21,7 +20,7 @@ class Visitor(HttpUser):
     def look(self):
         self.client.get("/health")
 
-phases = [steady(rate="40/s", hold="2s")]
+phases = [steady(rate="40/s", hold="1s")]
 gates = [gate("p95 <= baseline + 0.01%"), gate("p95 < 1m")]
 sampling = {"cpu": False, "memory": False}
 """
@@ -32,8 +31,8 @@ def test_runs_of_one_build_show_what_a_gate_can_see_and_the_next_run_says_so(tmp
     (tmp_path / "visit.py").write_text(SCENARIO)
     target = ("--target", f"{sys.executable} app.py {{port}}")
     calibrated = harness("calibrate", "visit.py", "--runs", "3", *target, "--json", cwd=tmp_path)
-    assert calibrated.code == 0, calibrated.err
-    shown = calibrated.json()
+    assert calibrated.exit_code == 0, calibrated.err
+    shown = calibrated.json
     floors = {floor["metric"]: floor for floor in shown["floors"] if not floor["endpoint"]}
     assert len(set(shown["run_ids"])) == 3
     assert {"p50", "p95", "mean", "throughput"} <= floors.keys()
@@ -44,9 +43,9 @@ def test_runs_of_one_build_show_what_a_gate_can_see_and_the_next_run_says_so(tmp
     assert stored is not None
     assert stored.model_dump(mode="json") == shown
 
-    assert in_process.harness("baseline", "set", "latest", cwd=tmp_path).exit_code == 0
+    assert harness("baseline", "set", "latest", cwd=tmp_path).exit_code == 0
     run = harness("run", "visit.py", *target, "--json", cwd=tmp_path)
-    assert run.json()["gates"], run.err
+    assert run.json["gates"], run.err
     early, _, _ = run.err.partition(str(message("target-starting")))
     assert "`p95 <= baseline + 0.01%`" in early
     assert "p95 < 1m" not in early

@@ -1,4 +1,4 @@
-"""A defect in the target stands in the report at the right place, named by its function.
+"""The report names a defect in the target by its function, in the right place.
 
 (One that gates fail on: ``test_main_job``, beside the sound run that it is compared with.)
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from harness.record.profiles import read_folded
 from tests.support.command import REPOSITORY, latest_run
 from tests.support.in_process import harness
@@ -18,29 +16,31 @@ FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 PROFILE = """
 [[phase]]
 kind = "ramp"
-users = 100
+users = 60
 duration = "1s"
 
 [[phase]]
 kind = "steady"
-users = 100
+users = 60
 duration = "11s"
+
+[target]
+environment = {SHOP_DEFECTS = "leak,oversell"}
 
 [sampling]
 cpu = false
-memory = {duration = "4s"}
+memory = {duration = "3s"}
 """
 
 
-def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "causes.toml").write_text(PROFILE)
-    monkeypatch.setenv("SHOP_DEFECTS", "leak,oversell")
     summary = harness("run", FLASH_SALE, "--profile", "causes.toml", "--json", cwd=tmp_path).json
 
     # An oversell breaks the scenario's invariant.
-    (verify,) = [gate for gate in summary["gates"] if gate["require"] == "verify"]
+    (verify,) = [gate for gate in summary["gates"] if gate["require"] == 'verify("no oversell")']
     assert verify["status"] == "fail"
-    assert "the ledger does not balance" in verify["reason"]
+    assert " sold" in verify["reason"]
 
     # A leak is the widest of what was never freed.
     (leaked,) = (latest_run(tmp_path) / "memory").glob("*leaked.folded")

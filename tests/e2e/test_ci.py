@@ -79,7 +79,7 @@ class Night:
 
     @property
     def verdict(self) -> str:
-        """Inconclusive; or broken, where the tests beside this one leave the generator no time."""
+        """Inconclusive; or broken, if other tests leave the generator no time."""
         return self.summary.verdict
 
 
@@ -88,7 +88,7 @@ def _night(folder: Path, store: str) -> Night:
         "scenarios/visit.py": SCENARIO,
         "profiles/short.toml": PROFILE,
         "app.py": HTTP_SERVER + "serve(sys.argv[1])\n",
-        "reports/29991231T235959Z-other-short-0001/plan.json": "{}",  # somebody else's run: not this night's
+        "reports/29991231T235959Z-other-short-0001/plan.json": "{}",  # another run, not this night's
         "reports/29991231T235959Z-other-short-0001/report.html": "another run's",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -32,23 +32,24 @@ from tests.support.compose import Service, read_services
 from tests.support.postgresql import PostgreSQL
 from tests.support.redis_server import start_redis
 
-WORKERS = 2
+WORKERS = 1
 PROFILE = """
 [[phase]]
 kind = "ramp"
-users = 12
+users = 6
 duration = "1s"
 
 [[phase]]
 kind = "steady"
-users = 12
-duration = "3s"
+users = 6
+duration = "2s"
 
 [[gate]]
 require = "error_rate < 99%"
 phase = "steady"
 
 [sampling]
+cpu = false
 memory = false
 """
 
@@ -111,7 +112,7 @@ class Constellation:
             )
 
     def log(self, name: str) -> Path:
-        """What it writes goes into a file: a pipe that nobody reads would stop it when it is full."""
+        """Its output goes into a file, because a pipe without a reader would block it when full."""
         return self.folder / f"{name}.log"
 
     def wait_until_healthy(self, service: Service) -> None:
@@ -160,7 +161,7 @@ def constellation(folder: Path, postgres: PostgreSQL) -> Iterator[Constellation]
 
 
 def scrape(url: str) -> str | None:
-    """What Prometheus would read there; None where nobody listens, or does no more before the question is heard."""
+    """What Prometheus would read there; None if nothing listens, or no longer does when the request arrives."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:
             return str(response.read().decode())
@@ -179,7 +180,7 @@ def scrape_until_the_end(url: str, on: Constellation) -> list[str]:
     while on.running["master"].poll() is None:
         assert time.monotonic() < deadline, f"the master did not end:\n{on.log('master').read_text()}"
         scraped.append(scrape(url))
-        time.sleep(0.1)
+        time.sleep(0.2)
     seen = [one for one in scraped if one is not None]
     assert scraped[: len(seen)] == seen, "the master did not answer for a while"  # but after its last answer
     return seen
@@ -196,9 +197,7 @@ def counts(scraped: str, name: str) -> Counter[tuple[str, str, str]]:
     return Counter({(one.labels["phase"], one.labels["method"], one.labels["name"]): int(one.value) for one in found})
 
 
-def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(
-    tmp_path: Path, postgresql: PostgreSQL
-) -> None:
+def test_the_services_run_and_scraped_figures_match_the_summary(tmp_path: Path, postgresql: PostgreSQL) -> None:
     with constellation(tmp_path, postgresql) as on:
         seen = scrape_until_the_end(f"http://{on.address('metrics')}/metrics", on)
         codes = {
@@ -215,7 +214,7 @@ def test_the_constellation_runs_and_what_is_scraped_is_what_the_summary_says(
     # On a busy machine the generator may have been too slow to say more; nothing else went wrong.
     if summary["verdict"] != "pass":
         assert all("generator" in reason for reason in summary["reasons"]), summary["reasons"]
-    assert (codes["worker"], codes["worker-2"]) == (0, 0), on.log("worker").read_text() + on.log("worker-2").read_text()
+    assert codes["worker"] == 0, on.log("worker").read_text()
     assert summary["generator"]["workers"] == WORKERS
     assert (summary_file.parent / "report.html").exists()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -18,10 +16,10 @@ import pytest
 from harness.record.run_folder import RunFolder
 from harness.recording import open_recording
 from harness.recording.run import RunRecording
-from tests.support import in_process
 from tests.support.children import wait_until
-from tests.support.command import Result, finish, harness, latest_run, start
+from tests.support.command import latest_run
 from tests.support.counting_server import CountingServer
+from tests.support.in_process import harness, running_in
 from tests.support.targets import HTTP_SERVER
 
 SCENARIO = """
@@ -67,7 +65,7 @@ def recorded(folder: Path) -> RunRecording:
     return run
 
 
-@pytest.mark.alone  # beside other tests, the load generator is the bottleneck
+@pytest.mark.alone  # while other tests run, the load generator is the bottleneck
 def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED + OPEN)
     with ExitStack() as running:
@@ -77,8 +75,8 @@ def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_pa
             *("duet", scenario, "--profile", "load.toml", "--a-url", a.url, "--b-url", b.url, "--json"), cwd=tmp_path
         )
         served = {"a": a.served.total(), "b": b.served.total()}
-    assert result.code == 1, result.err
-    summary = result.json()
+    assert result.exit_code == 1, result.err
+    summary = result.json
     assert summary["verdict"] == "fail"
     changes = {(change["phase"], change["endpoint"], change["metric"]): change for change in summary["changes"]}
     for phase, endpoint in product(("closed", "open"), (None, "GET /look", "GET /buy")):
@@ -108,7 +106,7 @@ def test_side_by_side_both_builds_get_every_arrival_in_the_same_moment(tmp_path:
         result = harness("duet", scenario, "--profile", "load.toml", *urls, "--side-by-side", "--json", cwd=tmp_path)
         served = [a.served.total(), b.served.total()]
     assert served == [240, 240]  # 60 arrivals a second for 4 s, none of them in turns
-    summary = result.json()
+    summary = result.json
     assert summary["duet"]["side_by_side"]
     (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
     assert p50["meaning"] == "worse"
@@ -126,8 +124,8 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
         *("duet", scenario, "--profile", "load.toml", "--a", command, "--b", command, "--starts", "2", "--json"),
         cwd=tmp_path,
     )
-    summary = result.json()
-    assert result.code in (0, 3), result.err
+    summary = result.json
+    assert result.exit_code in (0, 3), result.err
     assert summary["duet"]["starts"] == 2
     (cpu,) = [change for change in summary["changes"] if change["metric"] == "cpu_per_request"]
     low, high = cpu["interval"]
@@ -138,7 +136,7 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
     assert (folder / "target-b.log").exists()
     assert 'id="builds"' in (folder / "report.html").read_text()
 
-    judged = in_process.harness("gate", folder.name, "--require", "throughput >= baseline - 90%", cwd=tmp_path)
+    judged = harness("gate", folder.name, "--require", "throughput >= baseline - 90%", cwd=tmp_path)
     assert judged.exit_code == 0, judged.err
 
 
@@ -152,7 +150,7 @@ def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
             subprocess.run(["git", *identity, *words], cwd=project, check=True)
     command = f"{shlex.quote(sys.executable)} app.py {{port}}"
     arguments = ("duet", written(project, CLOSED), "--profile", "load.toml", "--base", "after-0", "--target", command)
-    summary = harness(*arguments, "--json", cwd=project).json()
+    summary = harness(*arguments, "--json", cwd=project).json
     (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
     assert p50["meaning"] == "worse"
     assert summary["duet"]["a"].startswith("after-0 ")
@@ -176,7 +174,7 @@ def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_builds_that_cannot_be_compared_are_named(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
-    result = in_process.harness("duet", written(tmp_path, CLOSED), "--profile", "load.toml", *arguments, cwd=tmp_path)
+    result = harness("duet", written(tmp_path, CLOSED), "--profile", "load.toml", *arguments, cwd=tmp_path)
     assert (result.exit_code, result.out) == (code, "")
     assert result.err.count("\n") <= 6, result.err
 
@@ -184,29 +182,17 @@ def test_builds_that_cannot_be_compared_are_named(arguments: tuple[str, ...], co
 def test_a_build_that_dies_ends_the_duet_with_nothing_left_running(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED.replace("4s", "40s"))
     a, b = build(tmp_path, "a", 0.0), build(tmp_path, "b", 0.0)
-    process = start("duet", scenario, "--profile", "load.toml", "--a", a, "--b", b, "--json", cwd=tmp_path)
-    wait_until(lambda: list(tmp_path.glob("reports/*/journal")), seconds=60, what="the load's begin")
-    victims = wait_until(lambda: _running(tmp_path / "b.py"), seconds=30, what="build B")
-    for victim in victims:
-        os.kill(victim, signal.SIGKILL)
-    result: Result = finish(process)
-    assert result.code == 4, result.err
-    summary = result.json()
+
+    def kill() -> None:
+        wait_until(lambda: list(tmp_path.glob("reports/*/journal")), seconds=60, what="the load's begin")
+        for victim in wait_until(lambda: running_in(tmp_path, str(tmp_path / "b.py")), seconds=30, what="build B"):
+            victim.kill()
+
+    words = ("duet", scenario, "--profile", "load.toml", "--a", a, "--b", b, "--json")
+    result = harness(*words, cwd=tmp_path, meanwhile=kill)
+    assert result.exit_code == 4, result.err
+    summary = result.json
     assert summary["verdict"] == "broken"
     assert {summary["artifacts"][f"target_{name}_log"] for name in "ab"} == {"target-a.log", "target-b.log"}
     assert all(f"target-{name}.log" in result.err for name in "ab")
-    assert not _running(tmp_path / "a.py")
-    assert not _running(tmp_path / "b.py")
-
-
-def _running(script: Path) -> list[int]:
-    """The processes that run ``script``."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if str(script).encode() in words and b"supervise" not in b" ".join(words):
-            found.append(int(entry.parent.name))
-    return found
+    assert not running_in(tmp_path)

@@ -67,7 +67,7 @@ def work():
         get_stock()
     if mode == "downstream":
         ask_vendor()
-    price(40_000 if mode == "cpu" else 2_000)
+    price(400_000 if mode == "cpu" else 2_000)
     return "done"
 
 
@@ -88,13 +88,13 @@ class Visitor(HttpUser):
 PROFILE = """
 [[phase]]
 kind = "ramp"
-users = 12
-duration = "2s"
+users = {users}
+duration = "1s"
 
 [[phase]]
 kind = "steady"
-users = 12
-duration = "8s"
+users = {users}
+duration = "{duration}"
 
 [[gate]]
 require = "p50 < 12ms"
@@ -102,6 +102,9 @@ phase = "steady"
 
 [sampling]
 memory = false
+
+[target]
+environment = {{MODE = "{mode}", VENDOR = "{vendor}"}}
 """
 
 
@@ -129,20 +132,20 @@ def vendor() -> Iterator[str]:
 
 
 @pytest.fixture
-def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str) -> Any:
+def explained(tmp_path: Path, vendor: str) -> Any:
     """The causes of what got worse first, in a run of the app in a mode."""
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "visitors.py").write_text(SCENARIO)
-    (tmp_path / "visitors.toml").write_text(PROFILE)
 
-    def run(mode: str) -> list[dict[str, Any]]:
-        monkeypatch.setenv("MODE", mode)
-        monkeypatch.setenv("VENDOR", vendor)
+    def run(mode: str, *, users: int, duration: str) -> list[dict[str, Any]]:
+        (tmp_path / "visitors.toml").write_text(
+            PROFILE.format(users=users, duration=duration, mode=mode, vendor=vendor)
+        )
         target = f"{sys.executable} app.py {{port}}"
         words = ("run", "visitors.py", "--profile", "visitors.toml", "--target", target, "--json")
         explanations = harness(*words, store="sqlite:///store.db", cwd=tmp_path).json["explanations"]
         found: dict[str, Any] = next((each for each in explanations if each["phase"] == "steady"), {"causes": []})
-        # The tests beside this one may take the cores.
+        # Other tests may take the cores.
         return [cause for cause in found["causes"] if cause["kind"] not in ("cores-taken", "generator")]
 
     return run
@@ -153,11 +156,12 @@ def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str) -> A
     [("lock", "lock", "book"), ("pool", "pool", "get_stock"), ("downstream", "downstream", "ask_vendor")],
 )
 def test_what_requests_wait_for_is_named(explained: Any, mode: str, kind: str, function: str) -> None:
-    cause = explained(mode)[0]
+    cause = explained(mode, users=12, duration="5s")[0]
     assert (cause["kind"], cause["place"]["function"], cause["place"]["file"]) == (kind, function, "app.py")
     assert cause["per_request_ms"]["value"] > 0
 
 
+@pytest.mark.alone  # while other tests run, a gate on times is inconclusive, which nothing in the target explains
 def test_without_a_baseline_the_costliest_function_is_named(explained: Any) -> None:
-    found = [cause for cause in explained("cpu") if cause["kind"] == "cpu"]
+    found = [cause for cause in explained("cpu", users=2, duration="8s") if cause["kind"] == "cpu"]
     assert [(cause["what"]["code"], cause["place"]["function"]) for cause in found] == [("cause-cpu-most", "price")]

@@ -25,7 +25,7 @@ from harness.record.summary import Summary
 from harness.report.sections import SECTIONS
 from tests.support.command import REPOSITORY, Result, harness, latest_run
 from tests.support.hostile_target import HOSTILE
-from tests.support.programs import require_program
+from tests.support.requirements import require_program
 
 SECRET = "hunter2-Xk9Qz"
 TENANT = "tenant-7Gh2Lm"
@@ -143,7 +143,7 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     assert "connecting with password=***, API_TOKEN=***" in ran.read("target.log")
 
 
-def test_workers_and_target_have_had_the_secrets_all_the_same(ran: Ran) -> None:
+def test_workers_and_target_receive_the_secrets(ran: Ran) -> None:
     journal = read_journal(ran.folder / "journal")
     counted = {journal.endpoints[failure.endpoint].name for failure in journal.failures}
     assert "check" not in counted
@@ -165,7 +165,7 @@ def test_junit_is_well_formed_and_holds_every_gate(ran: Ran) -> None:
 
 
 @pytest.mark.parametrize("name", ["summary.md", "comment.md"])
-def test_markdown_stays_what_it_was_meant_to_be(ran: Ran, name: str) -> None:
+def test_text_from_the_target_adds_no_markup_to_markdown(ran: Ran, name: str) -> None:
     own = re.compile(r"\A<!-- [\w .-]+ -->\n|\*\*(?=[^\n]{1,20}\*\*: )|(?<=\w)\*\*(?=: )")  # comment.md's first lines
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(own.sub("", ran.read(name)))
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or []}
@@ -190,7 +190,7 @@ def _tables(tokens: list[Any]) -> Iterator[list[int]]:
             rows = []
 
 
-def test_the_terminal_takes_no_orders_from_the_target(ran: Ran) -> None:
+def test_text_from_the_target_does_not_control_the_terminal(ran: Ran) -> None:
     reported = ran.result.err + ran.result.out
     assert "onerror=alert(2)" in reported
     assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", reported) == []

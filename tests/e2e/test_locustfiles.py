@@ -244,7 +244,7 @@ def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(
             cwd=tmp_path,
         )
     summary = result.json
-    assert result.exit_code in (1, 4), result.err  # 4 where the tests beside this one leave the generator no time
+    assert result.exit_code in (1, 4), result.err  # 4 if other tests leave the generator no time
     assert ("scenario-exit-code", 7) in [
         (reason["code"], reason["params"].get("exit_code")) for reason in summary["verdict_reasons"]
     ]

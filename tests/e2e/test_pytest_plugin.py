@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.children import die_with_the_tests, wait_until
 from tests.support.documents import python_blocks
+from tests.support.lean_pytest import LEAN
 from tests.support.targets import HTTP_SERVER, all_ended
 
 pytest_plugins = ["pytester"]
@@ -62,7 +63,7 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def folder_of_a_project(folder: Path, *, duration: str) -> None:
     """What the documentation's test needs, with a shorter ``smoke`` and a smaller sale than those of harness."""
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = --strict-markers -p no:benchmark {LEAN}\n")
     for name, text in {
         "profiles/smoke.toml": SMOKE.format(duration=duration),
         "scenarios/flash_sale.py": SALE,
@@ -104,7 +105,7 @@ def test_under_xdist_loads_follow_one_another_and_a_failure_says_why(pytester: p
         assert result.outlines.count(line) == 1
 
 
-def test_ctrl_c_ends_the_load_in_order_and_the_session(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_load_gracefully_and_the_session(tmp_path: Path) -> None:
     folder_of_a_project(tmp_path, duration="100s")
     session = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_sale.py"],

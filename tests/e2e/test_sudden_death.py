@@ -1,4 +1,4 @@
-"""Whatever dies in the middle of a run: nothing is left running, nothing that was recorded is lost."""
+"""Any process that dies during a run leaves nothing running and loses nothing that was recorded."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-import pytest
-
-from harness.record.journal import Journal, JournalFollower
-from tests.support import in_process
+from harness.record.journal import JournalFollower
 from tests.support.children import wait_until
-from tests.support.command import REPOSITORY, finish, harness, latest_run, start
+from tests.support.command import latest_run, start
+from tests.support.in_process import Said, harness, press_ctrl_c, running_in
+from tests.support.small_disk import empty, fill, small_disk
 from tests.support.targets import HTTP_SERVER
 
-FLASH_SALE = REPOSITORY / "scenarios" / "flash_sale.py"
 SCENARIO = """
 from locust import constant, task
 from harness import HttpUser, steady
@@ -33,76 +29,71 @@ class Visitor(HttpUser):
     def visit(self):
         self.client.get("/health")
 
-phases = [steady(users=20, hold="40s")]
+phases = [steady(users=10, hold="40s")]
 """
-SAMPLED = ("--set", "sampling.cpu.rate_hz=20")
-NOT_SAMPLED = ("--set", "sampling.cpu=false")
 
 
-def started(cwd: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
-    """A run on a target of its own that has recorded three seconds, and its folder."""
-    (cwd / "visit.py").write_text(SCENARIO)
-    (cwd / "target.py").write_text(HTTP_SERVER + "serve(sys.argv[1])\n")
+def words(folder: Path, *more: str) -> list[str]:
+    """A run on a target of its own."""
+    (folder / "visit.py").write_text(SCENARIO)
+    (folder / "target.py").write_text(HTTP_SERVER + "serve(sys.argv[1])\n")
     target = f"{shlex.quote(sys.executable)} target.py {{port}}"
-    options = ("--target", target, "--set", "sampling.memory=false", *more)
-    process = start("run", "visit.py", *options, cwd=cwd, group=True)
-    wait_until(lambda: list(cwd.glob("reports/*/journal")), seconds=60, what="the load's begin")
-    folder = latest_run(cwd)
-    follower = JournalFollower(folder / "journal")
+    return ["run", "visit.py", "--target", target, "--set", "sampling.memory=false", *more]
 
-    def seconds() -> Journal | None:
+
+def recorded(folder: Path) -> None:
+    """Returns when the run has recorded two seconds."""
+    wait_until(lambda: list(folder.glob("**/journal")), what="the load's begin")
+    (journal,) = folder.glob("**/journal")
+    follower = JournalFollower(journal)
+
+    def seconds() -> bool:
         follower.poll()
-        return follower.journal if len(follower.journal.seconds) >= 3 else None
+        return len(follower.journal.seconds) >= 2
 
-    wait_until(seconds, seconds=30, what="the third second")
-    return process, folder
-
-
-def descendants(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
+    wait_until(seconds, seconds=30, what="the second second")
 
 
-def by_module(processes: list[psutil.Process], module: str) -> psutil.Process:
-    """The process that runs ``python -m module``, or that script."""
-    alive = [process for process in processes if process.status() != psutil.STATUS_ZOMBIE]
-    (found,) = [process for process in alive if module in process.cmdline()]
-    return found
+def run(folder: Path, act: Callable[[], object], *more: str) -> Said:
+    """A run in which ``act`` is called when it has recorded a little, and after which nothing of it runs."""
+
+    def meanwhile() -> None:
+        recorded(folder)
+        act()
+
+    result = harness(*words(folder, "--set", "sampling.cpu=false", *more), cwd=folder, meanwhile=meanwhile)
+    wait_until(lambda: not running_in(folder), what="the end of all processes")
+    return result
 
 
-def all_gone(processes: list[psutil.Process]) -> Callable[[], bool]:
-    return lambda: not any(map(_still_runs, processes))
-
-
-def _still_runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:  # it has ended meanwhile
-        return False
+def kill(folder: Path, module: str) -> None:
+    """Kills the process of the run in ``folder`` that runs ``python -m module``, or that script."""
+    (found,) = running_in(folder, module)
+    found.kill()
 
 
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
-    process, folder = started(tmp_path, *SAMPLED)
-    others = descendants(process.pid)
-    assert len(others) >= 4, others
+    process = start(*words(tmp_path, "--set", "sampling.cpu.rate_hz=20"), cwd=tmp_path, group=True)
+    recorded(tmp_path)
+    assert len(running_in(tmp_path)) >= 5
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    wait_until(all_gone(others), seconds=20, what="the end of all processes")
+    wait_until(lambda: not running_in(tmp_path), seconds=20, what="the end of all processes")
 
-    judged = in_process.harness("report", folder.name, cwd=tmp_path)
+    folder = latest_run(tmp_path)
+    judged = harness("report", folder.name, cwd=tmp_path)
     assert judged.exit_code == 0, judged.err
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["verdict"], summary["exit_code"]) == ("broken", 4)
     assert summary["totals"]["requests"] > 50
-    assert in_process.harness("gate", folder.name, cwd=tmp_path).exit_code == 4
+    assert harness("gate", folder.name, cwd=tmp_path).exit_code == 4
 
 
 def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
-    process, folder = started(tmp_path, *NOT_SAMPLED)
-    others = descendants(process.pid)
-    by_module(others, "target.py").kill()
-    result = finish(process)
-    assert result.code == 4, result.err
+    result = run(tmp_path, lambda: kill(tmp_path, "target.py"))
+    assert result.exit_code == 4, result.err
     assert "SIGKILL" in result.err
+    folder = latest_run(tmp_path)
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["verdict"] == "broken"
     (end,) = summary["ends"]
@@ -111,76 +102,59 @@ def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
     assert end["notice"]["text"] in summary["reasons"][0]
     assert summary["explanations"][0]["causes"][0]["kind"] == "target-died"
     assert (folder / "report.html").exists()
-    assert all_gone(others)()
 
 
 def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_path: Path) -> None:
-    process, folder = started(tmp_path, *NOT_SAMPLED)
-    others = descendants(process.pid)
-    by_module(others, "harness.engine.master").kill()
-    result = finish(process)
-    assert result.code == 4, result.err
-    summary = json.loads((folder / "summary.json").read_text())
+    result = run(tmp_path, lambda: kill(tmp_path, "harness.engine.master"))
+    assert result.exit_code == 4, result.err
+    summary = json.loads((latest_run(tmp_path) / "summary.json").read_text())
     assert summary["totals"]["requests"] > 50
     (how,) = [notice["params"]["how"] for notice in summary["notices"] if notice["code"] == "master-ended"]
     assert (how["code"], how["params"]) == ("process-killed", {"signal": "SIGKILL"})
-    wait_until(all_gone(others), what="the end of all processes")
 
 
 def test_a_second_ctrl_c_cuts_requests_off(tmp_path: Path) -> None:
-    process, folder = started(tmp_path, *NOT_SAMPLED, "--set", "stop_timeout=30s")
-    others = descendants(process.pid)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
-    assert result.code == 130, result.err
-    assert (folder / "report.html").exists()
-    wait_until(all_gone(others), what="the end of all processes")
+    def press_twice() -> None:
+        press_ctrl_c()
+        time.sleep(0.3)
+        press_ctrl_c()
+
+    result = run(tmp_path, press_twice, "--set", "stop_timeout=30s")
+    assert result.exit_code == 130, result.err
+    assert (latest_run(tmp_path) / "report.html").exists()
 
 
 def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(small)], check=False)
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        short = ("--profile", "smoke", "--set", "phase.ramp.duration=1s", "--set", "phase.steady.duration=3s")
-        result = harness("run", FLASH_SALE, *short, "--out", str(small), cwd=tmp_path)
-        assert result.code in (2, 4), result.err
+    with small_disk(tmp_path / "small", "16m") as small:
+        result = run(tmp_path, lambda: fill(small), "--out", str(small))
+        assert result.exit_code in (2, 4), result.err
         assert "No space left" in result.err
-        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        empty(small)
         (folder,) = (plan.parent for plan in small.glob("*/plan.json"))
-        assert in_process.harness("report", str(folder), cwd=tmp_path).exit_code == 0
+        assert harness("report", str(folder), cwd=tmp_path).exit_code == 0
         assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
 
 
-def test_ctrl_c_is_heard_while_the_load_master_imports_the_scenario(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text(
+def test_ctrl_c_works_while_the_load_master_imports_the_scenario(tmp_path: Path) -> None:
+    slow = (
         "import sys, time\n"
-        "from locust import HttpUser, task\n"
         "if 'harness.engine.master' in sys.orig_argv:\n"
         "    open('importing', 'w').close()\n"
         "    time.sleep(50)\n"
-        "class Visitor(HttpUser):\n"
-        "    @task\n"
-        "    def visit(self):\n"
-        "        self.client.get('/health')\n"
     )
-    (tmp_path / "target.py").write_text(HTTP_SERVER + "serve(sys.argv[1])\n")
-    process = start("run", "slow.py", "--target", f"{sys.executable} target.py {{port}}", cwd=tmp_path, group=True)
-    wait_until((tmp_path / "importing").exists, seconds=60, what="the import")
-    wait_until(lambda: list(tmp_path.glob("reports/*/target.log")), seconds=60, what="the target's start")
-    others = descendants(process.pid)
-    pressed_s = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
+    pressed_s = 0.0
+
+    def press() -> None:
+        nonlocal pressed_s
+        wait_until((tmp_path / "importing").exists, what="the import")
+        wait_until(lambda: list(tmp_path.glob("reports/*/target.log")), what="the target's start")
+        pressed_s = time.monotonic()
+        press_ctrl_c()
+
+    typed = words(tmp_path)
+    (tmp_path / "visit.py").write_text(slow + SCENARIO)
+    result = harness(*typed, cwd=tmp_path, meanwhile=press)
     assert time.monotonic() - pressed_s < 15
-    assert result.code == 130, result.err
-    wait_until(all_gone(others), what="the end of all processes")
+    assert result.exit_code == 130, result.err
+    wait_until(lambda: not running_in(tmp_path), what="the end of all processes")
     assert not list(tmp_path.glob("reports/*/plan.json")), "a run that never began"

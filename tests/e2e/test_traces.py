@@ -13,14 +13,15 @@ from harness.record.summary import Summary
 from harness.targets.health import why_not_listening
 from tests.support.bookshop import BOOKS
 from tests.support.children import die_with_the_tests, free_port, wait_until
-from tests.support.command import REPOSITORY, harness, latest_run
+from tests.support.command import REPOSITORY, latest_run
+from tests.support.in_process import harness
 
 SCENARIO = """
 from locust import constant, task
 
 from harness import HttpUser, gate, steady
 
-phases = [steady(users=2, hold=6)]
+phases = [steady(users=2, hold=8)]  # of each endpoint, a few requests are traced also where others have the cores
 sampling = {"cpu": False, "memory": {"duration": 2}}
 gates = [
     gate("queries_per_request <= 5", endpoint="GET /books"),
@@ -46,10 +47,10 @@ def test_a_run_says_what_requests_do_inside_an_unknown_target(tmp_path: Path) ->
     target = [sys.executable, "-m", "tests.support.bookshop", "{port}", str(tmp_path / "books.db")]
     command = shlex.join(target).replace("'{port}'", "{port}")
     link = "https://tracing.example/trace/{trace_id}"
-    scenario = f"{SCENARIO}\ntarget = {{'command': {command!r}, 'traces': True, 'trace_url': {link!r}}}\n"
-    (tmp_path / "scenario.py").write_text(scenario)
-    ended = harness("run", "scenario.py", cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)})
-    assert ended.code == 1, ended.err
+    settings = {"command": command, "traces": True, "trace_url": link, "environment": {"PYTHONPATH": str(REPOSITORY)}}
+    (tmp_path / "scenario.py").write_text(f"{SCENARIO}\ntarget = {settings}\n")
+    ended = harness("run", "scenario.py", cwd=tmp_path)
+    assert ended.exit_code == 1, ended.err
     folder = latest_run(tmp_path)
     summary = Summary.model_validate_json((folder / "summary.json").read_text())
 
@@ -145,14 +146,14 @@ def test_a_running_target_of_any_kind_is_traced_at_the_address_that_it_knows(tmp
     target = subprocess.Popen(command, preexec_fn=die_with_the_tests)
     try:
         wait_until(lambda: not why_not_listening("127.0.0.1", port), what="the target")
-        arguments = ["--host", f"http://127.0.0.1:{port}", "--otlp", f"127.0.0.1:{otlp}", "-u", "2", "-t", "4s"]
+        arguments = ["--host", f"http://127.0.0.1:{port}", "--otlp", f"127.0.0.1:{otlp}", "-u", "2", "-t", "2s"]
         ended = harness("run", "locustfile.py", *arguments, cwd=tmp_path)
     finally:
         target.kill()
         target.wait()
     folder = latest_run(tmp_path)
     summary = Summary.model_validate_json((folder / "summary.json").read_text())
-    assert ended.code in (0, 3), ended.err
+    assert ended.exit_code in (0, 3), ended.err
     (entry,) = {entry.endpoint: entry for entry in summary.statements}.values()
     assert (entry.endpoint, entry.statements_per_request) == ("GET home", 3)
     assert [(repeated.text, repeated.times) for repeated in entry.repeated] == [("SELECT ? FROM t", 3)]
@@ -168,5 +169,5 @@ def test_an_address_that_is_taken_is_refused_before_anything_starts(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = harness("run", "locustfile.py", "--target", "shop", "--otlp", address, "-t", "1s", cwd=tmp_path)
-    assert ended.code == 2
+    assert ended.exit_code == 2
     assert "--otlp" in ended.err

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.support.children import die_with_the_tests
 from tests.support.command import LONGEST_S, REPOSITORY
 from tests.support.counting_server import CountingServer
+from tests.support.lean_pytest import LEAN
 
 SCENARIO = """
 from locust import constant, task
@@ -57,7 +58,6 @@ def test_an_installed_wheel_runs_a_scenario_under_a_shipped_profile(tmp_path: Pa
         "--quiet",
         "--offline",
         "--no-deps",
-        "--compile-bytecode",
         "--python",
         "venv",
         wheel,
@@ -66,9 +66,8 @@ def test_an_installed_wheel_runs_a_scenario_under_a_shipped_profile(tmp_path: Pa
     (packages,) = tmp_path.glob("venv/lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
 
-    assert "load_test" in do(
-        tmp_path / "venv/bin/python", "-m", "pytest", "--fixtures", "-q", cwd=tmp_path, accept=(0, 5)
-    )
+    fixtures = ("-m", "pytest", "--fixtures", "-q", *LEAN.split())
+    assert "load_test" in do(tmp_path / "venv/bin/python", *fixtures, cwd=tmp_path, accept=(0, 5))
     assert (packages / "harness" / "py.typed").is_file()
 
     (tmp_path / "someone.py").write_text(SCENARIO)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import in_process
 from tests.support.children import free_port
-from tests.support.command import finish, harness, start
+from tests.support.command import Result, finish, harness, start
 from tests.support.counting_server import CountingServer
 
 SECRET = "a secret of this test alone"
@@ -37,7 +37,7 @@ class Visitor(HttpUser):
     def visit(self):
         browse(self.client, NAMES)
 
-phases = [steady(users=4, hold="2s")]
+phases = [steady(users=4, hold="1s")]
 """
 
 
@@ -48,7 +48,7 @@ def server() -> Iterator[CountingServer]:
 
 
 def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_a_reason(
-    server: CountingServer, tmp_path: Path
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there, vendor = tmp_path / "here", tmp_path / "there", tmp_path / "vendor"
     for folder in (here, there, vendor):
@@ -66,23 +66,29 @@ def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_
         return start("worker", "--master", address, *more, cwd=there, env=temporary | env)
 
     waiting = work(env=secret)  # before there is a master
-    bind = ["--bind", address, "--expect-workers", "2"]
-    run = start("run", "scenario.py", "--host", server.url, *bind, "--json", cwd=here, env=secret | installed)
+    assert waiting.stderr is not None
+    assert address in waiting.stderr.readline()
+    ended: list[Result] = []
 
-    missing = finish(waiting)
+    def join() -> None:
+        ended.append(finish(waiting))
+        ended.append(harness("worker", "--master", address, cwd=there, env={"HARNESS_SECRET": "another secret"}))
+        ended.append(finish(work("--workers", "2", env=secret | installed)))
+
+    for name, value in (secret | installed).items():
+        monkeypatch.setenv(name, value)
+    bind = ["--bind", address, "--expect-workers", "2"]
+    result = in_process.harness("run", "scenario.py", "--host", server.url, *bind, "--json", cwd=here, meanwhile=join)
+
+    missing, stranger, joined = ended
     assert missing.code == 2
-    assert address in missing.err
     assert "scenario.py:4: " in missing.err
     assert "No module named 'vendor'" in missing.err  # Python's words
-    stranger = harness("worker", "--master", address, cwd=there, env={"HARNESS_SECRET": "another secret"})
     assert (stranger.code, "HARNESS_SECRET" in stranger.err) == (2, True), stranger
-    joined = finish(work("--workers", "2", env=secret | installed))
-    result = finish(run)
-
     assert joined.code == 0, joined
     assert "No module named 'vendor'" in result.err
     assert "2 of 2" in result.err
-    assert result.json()["totals"]["requests"] == server.served["GET /ann"] > 0
+    assert result.json["totals"]["requests"] == server.served["GET /ann"] > 0
     assert not list(there.glob("harness-worker-*"))
 
 
@@ -102,7 +108,7 @@ def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, b"SSH-2.0-OpenSSH_9.6\r\n", b""])
-def test_a_program_that_is_no_master_is_not_waited_for(
+def test_a_worker_does_not_wait_for_a_program_that_is_not_a_master(
     tmp_path: Path, greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HARNESS_SECRET", SECRET)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.counting_server import CountingServer
-from tests.support.fork_servers import close_fork_servers
 from tests.support.postgresql import PostgreSQL
 
 
@@ -16,12 +15,6 @@ from tests.support.postgresql import PostgreSQL
 def server() -> Iterator[CountingServer]:
     with CountingServer().running() as running:
         yield running
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_fork_servers() -> Iterator[None]:
-    yield
-    close_fork_servers()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

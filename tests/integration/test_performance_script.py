@@ -40,7 +40,7 @@ def script(folder: Path, *arguments: str, path: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("arguments", [(), ("visit.py",)])
-def test_without_scenario_and_profile_it_says_how_it_is_called(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_without_scenario_and_profile_it_shows_its_usage(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = script(tmp_path, *arguments, path="/usr/bin:/bin")
     assert done.returncode == 2
     assert done.stderr == "usage: scripts/performance SCENARIO PROFILE [options of harness run]\n"

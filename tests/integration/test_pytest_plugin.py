@@ -83,7 +83,7 @@ def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
     project.makepyfile(look=SCENARIO, test_typo=TYPO.format(options="set={'phase.steady.hodl': '3s'}"))
     lock = project.path / "runtime" / "harness" / "load.lock"
     lock.parent.mkdir()
-    with FileLock(lock):  # another load goes on
+    with FileLock(lock):  # another load is running
         result = project.runpytest_inprocess("--timeout=20", "test_typo.py")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["set?'phase.steady.hodl'?: *hodl*"])

@@ -15,7 +15,8 @@ from harness.record.measurement import (
     PhaseMeasurement,
     PhaseProfile,
 )
-from harness.record.summary import PhaseSummary, Summary, Verdict
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import Summary, Verdict
 from harness.store import RunEntry
 
 _FIRST = datetime(2026, 2, 2, 8, tzinfo=UTC)

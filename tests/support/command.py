@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.children import die_with_the_tests
+from tests.support.children import dying_with_the_tests
 
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 150.0
@@ -42,7 +42,7 @@ def start(
         name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "HARNESS_", "GITHUB_"))
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        dying_with_the_tests([sys.executable, "-m", "harness", *map(str, arguments)]),
         cwd=cwd,
         env=settings | dict(env or {}),
         stdin=subprocess.DEVNULL,
@@ -50,7 +50,6 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         process_group=0 if group else None,
-        preexec_fn=die_with_the_tests,
     )
 
 

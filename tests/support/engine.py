@@ -10,11 +10,15 @@ from pathlib import Path
 
 from harness.cluster.listen_address import ListenAddress
 from harness.control.load_processes import LoadProcesses
-from harness.plan.model import Model, Phase, RunPlan, Sampling, Scenario, Segment, ShopTarget, Variant
+from harness.plan.model.phase import Model, Phase, Segment
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import Sampling
+from harness.plan.model.scenario import Scenario
 from harness.record.histogram import Histogram
 from harness.record.journal import Journal, JournalFollower
 from harness.record.run_folder import RunFolder
 from tests.support.fork_servers import fork_server
+from tests.support.plans import make_plan
 
 LONGEST_RUN_S = 60.0
 
@@ -47,18 +51,10 @@ def scenario(folder: Path, text: str, name: str = "scenario.py") -> Path:
 def plan_of(
     scenario: Path, phases: Sequence[Phase], *, workers: int = 1, has_shape: bool = False, stop_timeout_s: float = 10
 ) -> RunPlan:
-    return RunPlan(
-        scenario=Scenario(
-            path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_verify=False, has_shape=has_shape
-        ),
-        profile="default",
-        phases=tuple(phases),
-        gates=(),
-        sampling=Sampling(cpu=None, memory=None),
-        targets=(Variant(target=ShopTarget()),),
-        workers=workers,
-        seed=1,
-        stop_timeout_s=stop_timeout_s,
+    of_file = Scenario(path=str(scenario), name=scenario.stem, sha256="", user_classes=(), has_shape=has_shape)
+    sampling = Sampling(cpu=None, memory=None)
+    return make_plan(phases, workers=workers, seed=1).model_copy(
+        update={"scenario": of_file, "sampling": sampling, "stop_timeout_s": stop_timeout_s}
     )
 
 
@@ -68,13 +64,18 @@ def put_load(
     parent: Path,
     act: Callable[[LoadProcesses, Journal], None] | None = None,
     listen_address: ListenAddress | None = None,
+    rows: Sequence[str] = (),
+    through: tuple[str, int] | None = None,
 ) -> Journal:
-    """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts."""
+    """Run the plan's load on ``url`` and give its journal; ``act`` is called some times a second while it lasts.
+
+    ``rows`` are the files of the rows of the scenario's feeders, ``through`` is a proxy that leads to ``url``.
+    """
     folder = RunFolder.create(parent, "run")
     follower = JournalFollower(folder.journal)
     deadline = time.monotonic() + LONGEST_RUN_S
     with LoadProcesses(fork_server(), folder, plan, listen_address) as load:
-        load.begin([url])
+        load.begin([url], rows=rows, through=[through])
         while load.running:
             load.news()
             follower.poll()

@@ -1,4 +1,4 @@
-"""Expecting an error of the product by its code, whatever its sentence."""
+"""Expects an error of the product by its code, not by its sentence."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.children import die_with_the_tests, stop
+from tests.support.children import dying_with_the_tests, stop
 
 EXPORTER = """
 import sys, time
@@ -27,10 +27,9 @@ while True:
 @contextmanager
 def exporter(port: int) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", EXPORTER, str(port)],
+        dying_with_the_tests([sys.executable, "-c", EXPORTER, str(port)]),
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_the_tests,
     )
     try:
         assert process.stdout is not None

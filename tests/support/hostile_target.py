@@ -1,4 +1,4 @@
-"""A target that means harm: ``python -m tests.support.hostile_target PORT --db-password SECRET``.
+"""A malicious target: ``python -m tests.support.hostile_target PORT --db-password SECRET``.
 
 What it responds is made to break whoever shows it; ``GET /check`` responds 200 only to the secret it was started with,
 which it also writes to its output. ``GET /away`` redirects to another machine.

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.model import (
-    Gate,
-    MemorySampling,
-    Phase,
-    RunPlan,
-    Sampling,
-    Scenario,
-    Segment,
-    ShopTarget,
-    UserClass,
-    Variant,
-)
+from harness.plan.model.phase import Phase, Segment
+from harness.plan.model.run import Gate, RunPlan
+from harness.plan.model.sampling import MemorySampling, Sampling
+from harness.plan.model.scenario import Scenario, UserClass
+from harness.plan.model.target import ShopTarget, Variant
 
 
 def _phase(name: str, kind: str, segments: Sequence[Segment], *, is_open: bool, **more: Any) -> Phase:
@@ -57,12 +50,11 @@ def stress(
     *,
     rate: bool = False,
     until: str | None = "p95 > 500ms",
-    name: str = "stress",
 ) -> Phase:
     """Steps of ``every`` seconds, in users, or with ``rate`` in arrivals per second."""
     segments = [Segment(start=level, end=level, duration_s=every) for level in levels]
     condition = None if until is None else parse_limit(until)
-    return _phase(name, "stress", segments, is_open=rate, until=condition)
+    return _phase("stress", "stress", segments, is_open=rate, until=condition)
 
 
 def pause(seconds: float = 3, name: str = "pause") -> Phase:
@@ -108,7 +100,6 @@ def make_plan(
                 ),
             ),
             has_verify=has_verify,
-            has_shape=False,
         ),
         profile=profile,
         phases=tuple(phases),

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from tests.support.children import die_with_the_tests, free_port, stop, wait_until
-from tests.support.programs import require_program
+from tests.support.requirements import require_program
 
 _PACKAGE = "postgresql"
 _numbers = count(1)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import redis
 
-from tests.support.children import die_with_the_tests, free_port, stop, wait_until
-from tests.support.programs import require_program
+from tests.support.children import dying_with_the_tests, free_port, stop, wait_until
+from tests.support.requirements import require_program
 
 
 @contextmanager
@@ -18,10 +18,9 @@ def start_redis() -> Iterator[str]:
     program = require_program("redis-server", "redis-server")
     port = free_port()
     process = subprocess.Popen(
-        [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"],
+        dying_with_the_tests([program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]),
         stdout=subprocess.DEVNULL,
         text=True,
-        preexec_fn=die_with_the_tests,
     )
     url = f"redis://127.0.0.1:{port}/0"
     try:

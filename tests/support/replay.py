@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from harness.control.observer import RunObserver
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.frames import Frame, FrameReader
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder, read_model

@@ -1,4 +1,4 @@
-"""Reads a store beside the harness."""
+"""Reads a store without the harness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output streams that take nothing: a pipe that nobody reads any more, a file on a full disk."""
+"""Output streams that cannot be written to: a pipe without a reader, a file on a full disk."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from harness.plan.model import CommandTarget
+from harness.plan.model.target import CommandTarget
 from harness.record.run_folder import RunFolder
-from tests.support.programs import require_program
+from tests.support.requirements import require_program
 
 HTTP_SERVER = """
 import http.server, os, sys

@@ -250,7 +250,7 @@ def test_commands_in_the_docs_name_what_the_file_has() -> None:
         assert not re.search("--exit-code-from|--abort-on", command), name
 
 
-def test_no_secret_stands_in_the_file() -> None:
+def test_no_secret_is_in_the_file() -> None:
     (secret,) = read_file()["secrets"].values()
     assert secret == {"file": "./docker/secret"}
     assert "docker/secret" in (REPOSITORY / ".gitignore").read_text().splitlines()

@@ -71,6 +71,6 @@ def test_a_quota_is_found_in_any_group_above(proc: Path, tmp_path: Path, cgroup:
     assert meter.read().throttled == 1
 
 
-def test_where_the_kernel_tells_nothing_nothing_was_taken(tmp_path: Path) -> None:
+def test_without_the_kernels_figures_nothing_counts_as_taken(tmp_path: Path) -> None:
     meter = CpuMeter(tmp_path, tmp_path)
     assert meter.read()[1:] == (0, 0, 0)

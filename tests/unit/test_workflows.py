@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from harness.plan.profile import load_profile
 from tests.support.command import REPOSITORY
-from tests.support.programs import require_program
+from tests.support.requirements import require_program
 from tests.support.shell_commands import commands, parse
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))

@@ -11,7 +11,8 @@ from harness.engine.http.connection import Connection
 from harness.engine.http.connection_pool import OriginPool
 from harness.engine.http.decoders import Decoder
 from harness.engine.http.http11 import receive_data
-from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser
+from harness.engine.http.kept_bytes import LARGE_BYTES, KeptBytes
+from harness.engine.http.response_parser import ResponseParser
 from harness.engine.request_failures import RequestFailure, ResponseTooLarge
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class BodyStream:
     _started_s: float
     _codings: list[str]
     _response: ReferenceType[Response]
-    """Told when the body has ended. It exists as long as somebody reads."""
+    """Called when the body has ended. It exists as long as there is a reader."""
     _decoder: Decoder | None = None
     _buffer: bytearray = field(default_factory=bytearray)
     _kept: KeptBytes = field(default_factory=KeptBytes)

@@ -1,4 +1,4 @@
-"""Responses that are recorded later: streams at the end of their body, ``catch_response=True`` after its block."""
+"""Responses recorded later: streams at their end, ``catch_response=True`` after its block."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ with self.client.request(..., catch_response=True) as response:
 
 
 class PendingResponse(Response):
-    """A streamed response, recorded when its body has ended, or cannot be read, or nobody holds it any longer."""
+    """A streamed response, recorded when its body has ended or cannot be read, or when the response is dropped."""
 
     _event: RequestEvent
     _recorded = True
@@ -51,10 +51,8 @@ class PendingResponse(Response):
         if isinstance(error, GreenletExit):
             error = RequestInterrupted()
         self.error = self.error or error
-        unread, self._content = (
-            self._content,
-            b"",
-        )  # what has arrived is the reader's, not a sample's
+        # What has arrived is the reader's, not a sample's.
+        unread, self._content = self._content, b""
         self._record(self.error)
         self._content = unread
 

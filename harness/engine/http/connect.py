@@ -1,4 +1,4 @@
-"""Opens connections: name look-up, TCP or Unix socket, proxy tunnel and TLS, all within ``connection_timeout``."""
+"""Opens connections within ``connection_timeout``: name look-up, socket, proxy tunnel, TLS."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import gevent.socket
 from gevent import Timeout
 
+from harness.engine.detour import redirected
 from harness.engine.host_guard import guard
 from harness.engine.http.client_settings import ClientSettings
 from harness.engine.http.connection import Connection, WaitTimeout, wait_writable
@@ -102,7 +103,7 @@ def _connect_to(address: Address, deadline_s: float) -> _socket.socket:
     try:
         if family != _socket.AF_UNIX:
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        code = sock.connect_ex(socket_address)
+        code = sock.connect_ex(redirected(family, socket_address))
         if code == errno.EINPROGRESS:
             wait_writable(sock, deadline_s - perf_counter())
             code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)

@@ -26,13 +26,13 @@ from harness.engine.request_failures import ConnectionReset
 from harness.engine.socket_poller import poller
 
 READ_SIZE = 65536
-_READ, _WRITE = 1, 2
+_WRITE = 2
 _SO_TIMESTAMPNS = 35
 """From ``asm-generic/socket.h``, which x86 and ARM use; Python does not define it."""
 _timespec = struct.Struct("@ll")
 _ANCILLARY_BYTES = _socket.CMSG_SPACE(_timespec.size)
 _CHECKED_S = 0.0005
-"""For so long after the poller has looked for bytes, a connection need not be checked on its own."""
+"""For this long after the poller has looked for bytes, a connection need not be checked separately."""
 _POLLIN = select.POLLIN
 _poll: Any = monkey.get_original("select", "poll")
 
@@ -41,24 +41,16 @@ class WaitTimeout(Exception):  # noqa: N818  (the caller that set the limit turn
     """A wait has reached its limit."""
 
 
-def wait_for(watcher: Any, limit_s: float) -> None:
-    """Let other greenlets run until ``watcher`` is ready. Raises :class:`WaitTimeout` after ``limit_s``."""
+def wait_writable(sock: _socket.socket, limit_s: float) -> None:
+    """Wait until ``sock`` is connected, or accepts more bytes. Raises :class:`WaitTimeout` after ``limit_s``."""
     hub: Any = get_hub()
+    watcher = hub.loop.io(sock.fileno(), _WRITE)
     timer = hub.loop.timer(max(limit_s, 0.0))
     timer.start(getcurrent().throw, WaitTimeout, update=True)  # counts from now
     try:
         hub.wait(watcher)
     finally:
         timer.close()
-
-
-def wait_writable(sock: _socket.socket, limit_s: float) -> None:
-    """Wait until ``sock`` is connected, or accepts more bytes."""
-    hub: Any = get_hub()
-    watcher = hub.loop.io(sock.fileno(), _WRITE)
-    try:
-        wait_for(watcher, limit_s)
-    finally:
         watcher.close()
 
 
@@ -245,7 +237,7 @@ class Connection:
             self._timer = None
 
     def read(self) -> bool:
-        """Read what has arrived. Returns whether somebody waits for it. Runs in the event loop."""
+        """Read what has arrived. Returns whether a user waits for it. Runs in the event loop."""
         if self._waiting is None:
             self._stop_watching()  # or the event loop would spin
             return False

@@ -1,4 +1,4 @@
-"""Decodes content codings (RFC 9110, section 8.4.1), up to a size limit that protects against compression bombs."""
+"""Decodes content codings (RFC 9110, section 8.4.1), with a limit against compression bombs."""
 
 from __future__ import annotations
 

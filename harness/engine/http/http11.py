@@ -37,7 +37,7 @@ def handle_request(
     settings: ClientSettings,
     started_s: float,
     *,
-    expects_continue: bool = False,
+    expects_continue: bool,
 ) -> None:
     """Send a request and receive the response headers, and with most responses all of the body.
 
@@ -140,7 +140,7 @@ def receive_data(
 
 
 def timeout_failure(settings: ClientSettings, started_s: float) -> RequestFailure:
-    """The failure of a request that has waited for as long as it may."""
+    """The failure of a request whose time limit is over."""
     if perf_counter() - started_s >= settings.exchange_timeout - _TIMER_SLACK_S:
         return ResponseTooSlow(limit_s=settings.exchange_timeout)
     return ResponseTimeout(limit_s=settings.network_timeout)

@@ -13,6 +13,8 @@ from geventhttpclient.useragent import _encode_multipart_formdata
 from harness.engine.http.request_headers import BYTES, FORM, JSON, TEXT
 
 _CHUNK_SIZE = 64 * 1024
+_AS_JSON = json_format.JSONEncoder(allow_nan=False)
+"""As requests does it; Python would write ``NaN``, which is no JSON."""
 
 
 class RequestBody(NamedTuple):
@@ -40,7 +42,7 @@ def encode_body(data: Any, json: Any, files: Any) -> RequestBody:
     """
     content_type = None
     if not data and json is not None:
-        data, content_type = json_format.dumps(json), JSON
+        data, content_type = _AS_JSON.encode(json), JSON
     if files:
         if isinstance(data, (str, bytes)):
             raise ValueError("with files=, data= must be form fields, not text")

@@ -12,7 +12,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.origin import Origin, is_absolute, is_plain_path, parse_url, split_url
 from harness.engine.http.prepared_request import PreparedRequest
-from harness.engine.http.request_body import NO_BODY, RequestBody
+from harness.engine.http.request_body import NO_BODY, RequestBody, encode_body
 from harness.engine.http.request_headers import (
     HeaderFields,
     RequestHeaderCache,
@@ -24,7 +24,7 @@ from harness.engine.http.request_headers import (
 
 _SIMPLE_METHODS = IDEMPOTENT_METHODS - {"HEAD"}
 _MAX_PROCESS_REQUESTS = 4096
-process_requests: dict[tuple[RequestHeaders, str, str, str], PreparedRequest] = {}
+_process_requests: dict[tuple[RequestHeaders, str, str, str], PreparedRequest] = {}
 """Requests without a body by headers, base URL, method and path. One for the process, because all users of a class send
 the same ones. With more than :data:`_MAX_PROCESS_REQUESTS`, such as an id in every path, the oldest are dropped."""
 
@@ -54,6 +54,34 @@ class RequestBuilder(FastHttpSession):
         """Whether the scenario may change the default headers at any time."""
         self._base: BaseUrl | None = None
         """The last result of :meth:`_find_base`."""
+
+    def _prepare(
+        self,
+        method: str,
+        url: str,
+        params: Any,
+        headers: HeaderFields,
+        auth: tuple[str | bytes, str | bytes] | None,
+        data: Any,
+        json: Any,
+        files: Any,
+    ) -> tuple[PreparedRequest, OriginPool]:
+        """A request, and the connections to its origin."""
+        base = self._base
+        if base is None or base.url is not self.base_url or base.authorization is not self.auth_header:
+            base = self._base = self._find_base()
+        if base is not None and data is None and json is None and params is None and not files:
+            # Most requests have no body; all that are alike are built and encoded once.
+            cache = self._header_cache(base.origin) if self._default_headers_exposed else base.header_cache
+            authorization = basic_auth(*auth) if auth else None
+            request_headers = cache.for_request(headers, authorization, None) if headers or auth else cache.default
+            cached = _process_requests.get((request_headers, base.url, method, url)) or _build_cached(
+                base, request_headers, method, url
+            )
+            if cached is not None:
+                return cached, base.origin_pool
+        request = self._build(method, url, params, headers, auth, encode_body(data, json, files))
+        return request, self._pool.origin_pool(request.origin)
 
     def _find_base(self) -> BaseUrl | None:
         """What requests share. None if paths cannot simply be appended to the base URL."""
@@ -97,17 +125,17 @@ class RequestBuilder(FastHttpSession):
         return PreparedRequest(_validated(method), full_url, origin, target, request_headers, body, params)
 
 
-def build_cached(base: BaseUrl, headers: RequestHeaders, method: str, path: str) -> PreparedRequest | None:
-    """Build a request without a body for :data:`process_requests`. Returns None if ``path`` has to be encoded."""
+def _build_cached(base: BaseUrl, headers: RequestHeaders, method: str, path: str) -> PreparedRequest | None:
+    """Build a request without a body for :data:`_process_requests`. Returns None if ``path`` has to be encoded."""
     if not is_plain_path(path):
         return None
     request = PreparedRequest(_validated(method), f"{base.url}{path}", base.origin, base.path + path, headers, NO_BODY)
     if request.body_chunks() is None:
         request.encoded = request.encode(request.target)
         request.is_simple = method in _SIMPLE_METHODS and not headers.closes_connection
-        if len(process_requests) >= _MAX_PROCESS_REQUESTS:
-            process_requests.pop(next(iter(process_requests)))
-        process_requests[headers, base.url, method, path] = request
+        if len(_process_requests) >= _MAX_PROCESS_REQUESTS:
+            _process_requests.pop(next(iter(_process_requests)))
+        _process_requests[headers, base.url, method, path] = request
     return request
 
 

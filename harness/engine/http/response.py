@@ -1,4 +1,4 @@
-"""The response that scenarios get, with the attributes of Locust's ``FastResponse``, computed when they are read."""
+"""The response that scenarios get, with the attributes of Locust's ``FastResponse``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from requests.utils import get_encoding_from_headers
 
 from harness.engine.http.body_stream import BodyStream
 from harness.engine.http.cookies import response_cookies
+from harness.engine.http.kept_bytes import KeptBytes
 from harness.engine.http.prepared_request import PreparedRequest, Request
-from harness.engine.http.response_parser import KeptBytes, parse_headers
+from harness.engine.http.response_parser import parse_headers
 
 _NOT_KEPT = (
     "the body was counted, but not kept, because this worker keeps 512 MiB of large bodies already; "
@@ -60,7 +61,8 @@ class Response:
         """0 if no response arrived."""
         self._raw_headers = raw_headers
         self._content = content
-        self._elapsed_s = elapsed_s
+        self.elapsed_s = elapsed_s
+        """:attr:`elapsed` in seconds."""
 
     @cached_property
     def headers(self) -> Headers | None:
@@ -173,7 +175,7 @@ class Response:
     @property
     def elapsed(self) -> timedelta | None:
         """Time from sending the (last) request until its response headers arrived. None if no response arrived."""
-        return None if self._elapsed_s is None else timedelta(seconds=self._elapsed_s)
+        return None if self.elapsed_s is None else timedelta(seconds=self.elapsed_s)
 
     @cached_property
     def history(self) -> list[Response]:

@@ -1,4 +1,4 @@
-"""Parses responses with llhttp (through httptools); headers stay bytes until somebody reads them.
+"""Parses responses with llhttp (through httptools); headers stay bytes until they are read.
 
 Two things that llhttp's callbacks do not report are found here: whether bytes follow the end of the response, in which
 case the connection must not be reused, and whether the end of the connection ends the body (RFC 9112, section 6.3).
@@ -6,99 +6,18 @@ case the connection must not be reused, and whether the end of the connection en
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from geventhttpclient.header import Headers
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from harness.engine.http.kept_bytes import LARGE_BYTES, KeptBytes
+from harness.engine.http.response_header_cache import HEADERS_END, CachedHeaders, header_cache
 from harness.engine.request_failures import ConnectionClosed, HeadersTooLarge, MalformedResponse, TruncatedResponse
 from harness.messages import Message, message
 
 _SWITCHING_PROTOCOLS = 101
-_HEADERS_END = b"\r\n\r\n"
 _MAX_IDLE_PARSERS = 64
-MAX_KEPT_BYTES = 512 * 1024 * 1024
-"""How much of large bodies, longer than :data:`LARGE_BYTES`, a process keeps. What goes beyond is counted only."""
-LARGE_BYTES = 256 * 1024
-
-_MAX_ENTRIES = 256
-"""With more, such as an id in every response, the oldest are dropped."""
-_MAX_ENTRY_BYTES = 2048
-_MISSES_PER_ENTRY = 32
-"""How many misses there are for each new entry while nothing is found."""
-
-
-class CachedHeaders(NamedTuple):
-    """Headers and what they mean. The body has ``body_bytes``, and is neither chunked nor ends with the connection."""
-
-    text: bytes
-    status: int
-    body_bytes: int
-    sets_cookies: bool
-    has_content_coding: bool
-
-
-class ResponseHeaderCache:
-    """Remembers response headers, so that the same bytes need not be parsed again.
-
-    A server that handles a thousand requests per second sends few different headers, since the date in them changes
-    only once per second. Headers that the parser has accepted before a body of a certain length are recognized by their
-    bytes.
-    """
-
-    def __init__(self) -> None:
-        self._by_text: dict[bytes, CachedHeaders] = {}
-        self._misses = 0
-        """Headers that were not found since the last ones that were."""
-
-    def recognize(self, data: bytes) -> CachedHeaders | None:
-        """The entry for the headers of ``data``, if it is a whole response."""
-        end = data.find(_HEADERS_END) + 4
-        cached = self.find(data[:end])
-        return cached if cached is not None and len(data) - end == cached.body_bytes else None
-
-    def find(self, text: bytes) -> CachedHeaders | None:
-        """The entry for these bytes, if there is one."""
-        cached = self._by_text.get(text)
-        if cached is not None:
-            self._misses = 0
-        return cached
-
-    def add(self, headers: CachedHeaders) -> None:
-        """Add an entry. If no headers are ever found again, only one in :data:`_MISSES_PER_ENTRY` is added."""
-        self._misses += 1
-        if len(headers.text) > _MAX_ENTRY_BYTES or (self._misses > _MAX_ENTRIES and self._misses % _MISSES_PER_ENTRY):
-            return
-        if len(self._by_text) >= _MAX_ENTRIES:
-            self._by_text.pop(next(iter(self._by_text)))
-        self._by_text[headers.text] = headers
-
-
-header_cache = ResponseHeaderCache()
-"""One for the process, because users of a class receive the same headers."""
 _idle_parsers: list[ResponseParser] = []
 """One list for the process, because a parser is needed only while a response arrives."""
-
-
-class KeptBytes:
-    """The bytes of one large body. They count until the body is dropped, because its response holds this too."""
-
-    total = 0
-    """Of all large bodies in this process."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def fit(self, count: int) -> bool:
-        """Whether the process may keep ``count`` bytes of this body. If not, none of them are counted."""
-        if KeptBytes.total + count - self._count > MAX_KEPT_BYTES:
-            count = 0
-        KeptBytes.total += count - self._count
-        self._count = count
-        return count > 0
-
-    def __del__(self) -> None:
-        KeptBytes.total -= self._count
 
 
 class ResponseParser:
@@ -217,8 +136,8 @@ class ResponseParser:
                 raise HeadersTooLarge
             return
         for _ in range(self.interim_responses):
-            raw = raw[raw.find(_HEADERS_END) + 4 :].lstrip(b"\r\n")
-        end = raw.find(_HEADERS_END) + 4
+            raw = raw[raw.find(HEADERS_END) + 4 :].lstrip(b"\r\n")
+        end = raw.find(HEADERS_END) + 4
         if end > self._max_header_bytes:
             raise HeadersTooLarge
         self.raw_headers = raw[:end]
@@ -249,7 +168,7 @@ class ResponseParser:
         self._body_bytes = self._taken + len(body)
 
     def bound_memory(self) -> None:
-        """Keep no more of a large body if the process keeps too much already."""
+        """Stop keeping a large body if the process already keeps too much."""
         if self.received > LARGE_BYTES and not self.counted:
             self.kept = self.kept or KeptBytes()
             self.counted = not self.kept.fit(self.received)
@@ -309,7 +228,7 @@ class ResponseParser:
     def _ends_with_last_chunk(self) -> bool:
         """Whether the last chunk ends the bytes. llhttp ignores line ends after it, and no other surplus."""
         chunked = b"chunked" in self.raw_headers.lower()
-        return chunked and self._tail.endswith(_HEADERS_END) and not self._tail.endswith(b"\r\n\r\n\r\n")
+        return chunked and self._tail.endswith(HEADERS_END) and not self._tail.endswith(b"\r\n\r\n\r\n")
 
     def recycle(self) -> None:
         """Make the parser available for another response."""

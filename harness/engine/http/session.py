@@ -19,12 +19,14 @@ from harness.engine.http.catch_response import PendingResponse, ResponseContextM
 from harness.engine.http.client_settings import ClientSettings, Timeout
 from harness.engine.http.connection_pool import ConnectionPool
 from harness.engine.http.cookies import CachingCookieJar
-from harness.engine.http.request_body import encode_body
-from harness.engine.http.request_builder import RequestBuilder, build_cached, process_requests
+from harness.engine.http.exchange import request_options
+from harness.engine.http.prepared_request import PreparedRequest
+from harness.engine.http.request_builder import RequestBuilder
 from harness.engine.http.request_event import RequestEvent
-from harness.engine.http.request_headers import USER_AGENT, HeaderFields, basic_auth
+from harness.engine.http.request_headers import USER_AGENT, HeaderFields
 from harness.engine.http.response import Response
-from harness.engine.http.transport import Transport, request_options
+from harness.engine.http.tracing import HEADER, RequestSampler
+from harness.engine.http.transport import Transport
 from harness.engine.locust.listeners import sole_recorder
 from harness.engine.request_failures import RequestInterrupted
 
@@ -84,9 +86,7 @@ class HttpSession(RequestBuilder):
     @property
     def cookiejar(self) -> CachingCookieJar:  # type: ignore[override]  # created when it is needed
         """The cookies of this user."""
-        if self._transport.jar is None:
-            self._transport.jar = CachingCookieJar()
-        return self._transport.jar
+        return self._transport.cookie_jar()
 
     @property
     def client(self) -> UserAgent:  # type: ignore[override]  # not a client of its own
@@ -145,30 +145,10 @@ class HttpSession(RequestBuilder):
             max_retries = self.max_retries
         own_context = self.user.context() if self.user is not None else {}
         context = {**own_context, **context} if context else {**own_context}
-
-        base = self._base
-        if base is None or base.url is not self.base_url or base.authorization is not self.auth_header:
-            base = self._base = self._find_base()
-        prepared = None
-        if base is not None and data is None and json is None and params is None and not files:
-            # Most requests have no body; all that are alike are built and encoded once.
-            cache = self._header_cache(base.origin) if self._default_headers_exposed else base.header_cache
-            authorization = basic_auth(*auth) if auth else None
-            request_headers = cache.for_request(headers, authorization, None) if headers or auth else cache.default
-            prepared = process_requests.get((request_headers, base.url, verb, url)) or build_cached(
-                base, request_headers, verb, url
-            )
-        if base is not None and prepared is not None:
-            origin_pool = base.origin_pool
-        else:
-            prepared = self._build(verb, url, params, headers, auth, encode_body(data, json, files))
-            origin_pool = self._pool.origin_pool(prepared.origin)
-        full_url = prepared.url
+        prepared, origin_pool = self._prepare(verb, url, params, headers, auth, data, json, files)
         if self._request_sampler is not None:
-            traceparent = self._request_sampler.pick()
-            if traceparent is not None and "traceparent" not in prepared.headers.fields:
-                prepared = prepared.with_traceparent(traceparent)
-                context["traceparent"] = traceparent
+            prepared = _perhaps_traced(prepared, context, self._request_sampler)
+        full_url = prepared.url
         response_class = ResponseContextManager if catch_response else PendingResponse if stream else Response
         settings = self._pool.settings
         if timeout is not _AS_CONFIGURED:
@@ -222,6 +202,15 @@ class HttpSession(RequestBuilder):
         rest += decode(b"", final=True)
         if rest:
             yield rest
+
+
+def _perhaps_traced(prepared: PreparedRequest, context: dict[str, Any], sampler: RequestSampler) -> PreparedRequest:
+    """The request, with a ``traceparent`` that its ``context`` has, too, if it is one of those to be traced."""
+    traceparent = sampler.pick()
+    if traceparent is None or HEADER in prepared.headers.fields:
+        return prepared
+    context[HEADER] = traceparent
+    return prepared.with_traceparent(traceparent)
 
 
 def _merged(fields: Any, more: dict[str, Any]) -> Any:

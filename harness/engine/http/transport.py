@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from time import perf_counter
-from typing import NamedTuple
-from weakref import ref
 
 from geventhttpclient.client import IDEMPOTENT_METHODS
 from geventhttpclient.header import Headers
-from locust.contrib.fasthttp import LocustBadStatusCode, LocustUserAgent
 
-from harness.engine.http.body_stream import BodyStream
-from harness.engine.http.catch_response import ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings
-from harness.engine.http.connect import connect
-from harness.engine.http.connection import Connection, WaitTimeout
+from harness.engine.http.connection import WaitTimeout
 from harness.engine.http.connection_pool import ConnectionPool, OriginPool
 from harness.engine.http.cookies import CachingCookieJar
-from harness.engine.http.decoders import Decoder
-from harness.engine.http.http11 import (
-    RequestNotSent,
-    handle_request,
-    receive_headers,
-    receive_response,
-    timeout_failure,
-)
+from harness.engine.http.exchange import SUCCESS_STATUSES, BegunResponse, Exchange, RequestOptions
+from harness.engine.http.http11 import timeout_failure
+from harness.engine.http.kept_bytes import LARGE_BYTES
 from harness.engine.http.prepared_request import PreparedRequest
 from harness.engine.http.redirect import REDIRECTS, build_redirect_request
 from harness.engine.http.response import Response
-from harness.engine.http.response_parser import LARGE_BYTES, KeptBytes, ResponseParser, header_cache
-from harness.engine.request_failures import (
-    ConnectionClosed,
-    ConnectionReset,
-    RequestFailure,
-    ResponseTooSlow,
-    TooManyRedirects,
-)
-
-_SUCCESS_STATUSES = LocustUserAgent.valid_response_codes
-
-
-class RequestOptions(NamedTuple):
-    """Options of one request; :func:`request_options` creates them."""
-
-    response_class: type[Response]
-    stream: bool
-    max_redirects: int
-    max_retries: int
-
-
-request_options = lru_cache(maxsize=128)(RequestOptions)
-
-
-class BegunResponse(NamedTuple):
-    """The first bytes of a response."""
-
-    connection: Connection
-    data: bytes
-    sent_s: float
+from harness.engine.http.response_header_cache import header_cache
+from harness.engine.request_failures import ConnectionReset, ResponseTooSlow, TooManyRedirects
 
 
 class Transport:
@@ -163,7 +123,7 @@ class Transport:
             cached is None
             or cached.sets_cookies
             or cached.has_content_coding
-            or cached.status not in _SUCCESS_STATUSES
+            or cached.status not in SUCCESS_STATUSES
             or len(cached.text) > settings.max_header_bytes
             or not cached.body_bytes <= min(LARGE_BYTES, settings.max_response_bytes)
         ):
@@ -217,115 +177,20 @@ class Transport:
         is_redirect: bool,
         begun: BegunResponse | None = None,
     ) -> Response:
+        """Send the request with the user's cookies, and keep those that the response sets."""
         if self.jar is not None and not request.headers.has_cookie:
             cookie = self.jar.cookie_header(request.origin, request.target)
             if cookie:
                 request = request.with_cookie(cookie)
-        data, chunks = request.encoded, None
-        if data is None or settings.proxy_host:
-            target = request.target
-            if settings.proxy_host and request.origin.scheme == "http":  # RFC 9112, section 3.2.2
-                target = request.origin.url + target
-            data, chunks = request.encode(target), request.body_chunks()
-        parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
-        connection = origin_pool.acquire() if begun is None else begun.connection
-        if connection is not None and connection.limit_s != settings.network_timeout:
-            connection.change_limit(settings.network_timeout)
-        is_new = connection is None
-        sent_s = perf_counter() if begun is None else begun.sent_s
-        elapsed_s = 0.0
-        try:
-            while True:
-                try:
-                    if connection is None:
-                        connection = connect(origin_pool.origin, settings, self.pool.tls_context)
-                        start[0] += origin_pool.limit_after_connect()
-                    if begun is not None:
-                        parser.feed(begun.data)
-                        receive_headers(connection, parser, settings, start[0])
-                        break
-                    handle_request(
-                        connection,
-                        parser,
-                        data,
-                        chunks,
-                        settings,
-                        start[0],
-                        expects_continue=request.headers.expects_continue,
-                    )
-                    break
-                except (ConnectionClosed, ConnectionReset) as error:
-                    # The server may close an idle connection while a request is on its way (RFC 9112, section 9.3.1).
-                    repeatable = request.method in IDEMPOTENT_METHODS or isinstance(error, RequestNotSent)
-                    if is_new or connection is None or parser.received or not (repeatable and request.replayable):
-                        raise
-                    connection.close()
-                    connection = None
-                    is_new = True
-                    start[0] += origin_pool.wait_for_rate_limit()
-                    chunks = request.body_chunks() if chunks is not None else None
-                    parser = ResponseParser.acquire(request.method, settings.max_header_bytes)
-            elapsed_s = connection.arrived_s(sent_s) - sent_s
-            if not parser.complete and (not options.stream or (options.max_redirects and parser.status in REDIRECTS)):
-                receive_response(connection, parser, settings, start[0])
-        except OSError as error:
-            origin_pool.discard(connection)
-            if not parser.raw_headers:
-                raise
-            content = parser.take_body()
-            response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
-            response.error = error
-            response.bytes_received, response.kept = len(content), parser.kept
-            return response
-        except BaseException:  # a user may be killed while it waits; raised again
-            origin_pool.discard(connection)
-            raise
-        arrived_s = connection.arrived_s(sent_s)
-        if request.headers.closes_connection:
-            parser.forbid_reuse()
-        if parser.complete:
-            if parser.reusable:
-                origin_pool.release(connection)
-            else:
-                origin_pool.discard(connection)
-            connection = None
-        response = self._build_response(request, options, parser, elapsed_s, is_redirect)
-        response.arrived_s = arrived_s
-        if options.stream:
-            codings = response.header_lines("content-encoding") if parser.has_content_coding else []
-            response._body = BodyStream(parser, connection, origin_pool, settings, start[0], codings, ref(response))
-        else:
-            parser.recycle()
+        exchange = Exchange(request, self.pool, origin_pool, options, settings, start)
+        response = exchange.run(begun)
+        if exchange.sets_cookies:
+            headers = response.headers or Headers()
+            self.cookie_jar().store(headers, request.origin, request.target, is_redirect=is_redirect)
         return response
 
-    def _build_response(
-        self,
-        request: PreparedRequest,
-        options: RequestOptions,
-        parser: ResponseParser,
-        elapsed_s: float,
-        is_redirect: bool,
-    ) -> Response:
-        content = None if options.stream or parser.counted else parser.body
-        response = options.response_class(request, parser.status, parser.raw_headers, content, elapsed_s)
-        if parser.sets_cookies:
-            if self.jar is None:
-                self.jar = CachingCookieJar()
-            self.jar.store(response.headers or Headers(), request.origin, request.target, is_redirect=is_redirect)
-        if content and parser.has_content_coding:
-            codings = response.header_lines("content-encoding")
-            try:
-                decoder = Decoder(codings, self.pool.settings.max_response_bytes)
-                response._content = content = decoder.decode(content, last=True)
-            except RequestFailure as error:
-                response.error = error
-        response.bytes_received = len(content) if content is not None else parser.body_bytes
-        if response.bytes_received > LARGE_BYTES and content is not None:
-            response.kept = parser.kept or KeptBytes()
-            if not response.kept.fit(len(content)):
-                response._content = None
-        if response.status_code not in _SUCCESS_STATUSES and response.error is None:
-            response.error = bad_status = LocustBadStatusCode(request.url, code=response.status_code)
-            if not isinstance(response, ResponseContextManager):  # which would not be dropped, being in a circle
-                bad_status.__dict__["response"] = response
-        return response
+    def cookie_jar(self) -> CachingCookieJar:
+        """The cookies of the user, from now on also if there are none yet."""
+        if self.jar is None:
+            self.jar = CachingCookieJar()
+        return self.jar

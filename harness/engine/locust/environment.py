@@ -16,7 +16,7 @@ from locust.stats import RequestStats
 from harness.engine.http.user import HttpUser
 from harness.engine.locust.options import parse_arguments
 from harness.engine.scenario.scenario_file import ScenarioFile
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 
 HTTP_USERS = (locust.HttpUser, locust.FastHttpUser, HttpUser)
 """Classes whose ``host`` is the URL that their client sends requests to."""

@@ -1,4 +1,4 @@
-"""Calls a scenario's listeners as Locust would, reports what they raise, and shows who listens to an event."""
+"""Calls a scenario's listeners as Locust would, and reports what they raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports one locustfile, as Locust does it; without user classes, its tests written for pytest are the users.
+"""Imports one locustfile as Locust does; without user classes, its pytest tests are the users.
 
 Locust's ``PytestUser`` runs a file's ``test_…`` functions in its own loop, which ignores both arrivals and stops. Here,
 one round of them is a task like any other.

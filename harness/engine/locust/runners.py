@@ -35,13 +35,13 @@ HEARTBEAT_S = 5.0
 _REPLY_S = 1.0
 _WATCH_S = 0.5
 _QUIET_S = 1.5
-"""After this silence the connection to a worker is checked: its last report should have arrived."""
+"""After this time without a message, the connection to a worker is checked: a report is overdue."""
 _TURN_S = 0.01
 """How long the master handles messages before it yields to other greenlets."""
 _LAST_WORDS_S = 0.5
 """Time for the workers' last reports when the run is over."""
 STUCK_S = 30.0
-"""A worker that has been silent for so long is lost, even if its machine responds."""
+"""A worker that has sent nothing for this long is lost, even if its machine responds."""
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class LoadMasterRunner(MasterRunner):
         self.update_state(STATE_STOPPED)
 
     def heartbeat_worker(self) -> NoReturn:
-        """Check workers that have fallen silent (replaces Locust's count of heartbeats)."""
+        """Check workers that send nothing (replaces Locust's count of heartbeats)."""
         while True:
             gevent.sleep(_WATCH_S)
             now_s = time.perf_counter()
@@ -118,10 +118,7 @@ class LoadMasterRunner(MasterRunner):
                 if not self.is_there(client.id):
                     self.on_lost(client.id, message("worker-disconnected"))
                 elif quiet_s > STUCK_S:
-                    self.on_lost(
-                        client.id,
-                        message("worker-silent", quiet_s=quiet_s),
-                    )
+                    self.on_lost(client.id, message("worker-silent", quiet_s=quiet_s))
 
     def client_listener(self) -> NoReturn:
         turn_s = time.perf_counter()
@@ -196,7 +193,7 @@ class LoadWorkerRunner(WorkerRunner):
         self.clock_ms: tuple[float, float] | None = None
         """The error of this worker's clock and its bound, in ms, for the next heartbeat; None: nothing to report."""
         self.keeps_host = False
-        """Whether its host is its own, since the master knows that of the other build."""
+        """Whether it has its own host, because the master knows only that of the other build."""
         self._host = environment.host
         self._replied = Event()
         self.is_connected = Event()

@@ -1,4 +1,4 @@
-"""Refuses task weights that fill the memory: for each unit of weight, Locust keeps the task in a list once more."""
+"""Rejects task weights that would fill the memory, because Locust lists a task once per unit."""
 
 from __future__ import annotations
 

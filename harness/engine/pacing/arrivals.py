@@ -37,7 +37,7 @@ class RateSegment(NamedTuple):
         return (self.start + self.end) / 2 * self.duration_s
 
     def times_of(self, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """When so many have arrived, in seconds from the segment's start (0 ≤ counts ≤ ``arrivals``)."""
+        """When each number of arrivals is reached, in seconds from the segment's start (0 ≤ counts ≤ ``arrivals``)."""
         slope = (self.end - self.start) / self.duration_s
         if abs(slope) * self.duration_s < 1e-9 * max(self.start, self.end):
             return counts / self.start

@@ -1,4 +1,4 @@
-"""Limits the request rate of one host: in no span of a second does this worker start more requests than its share.
+"""Limits a worker's request rate to one host to its share, in every span of a second.
 
 Requests wait in order of arrival. The first one starts when the oldest of the last ``most`` started a second ago. The
 start is noted when it happens, so the limit is exact however late or early a sleeper wakes, and the shares of all

@@ -1,4 +1,4 @@
-"""Chooses the next task from a shuffled list, so that tasks get exactly the shares that their weights declare.
+"""Chooses tasks from a shuffled list, so that their shares match their weights exactly.
 
 Locust draws each task independently (``random.choice``). In one of three runs of 10,000 iterations, a task of 5 % is
 then off by more than 4 % of its share, and two runs of a scenario differ in their mix. A shuffled list contains every

@@ -1,1 +1,1 @@
-"""What runs user code outside a load: describing a scenario and verifying its target."""
+"""What runs user code outside a load: describing a scenario, and its hooks."""

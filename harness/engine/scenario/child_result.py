@@ -1,4 +1,4 @@
-"""How a child process that runs user code returns its result: one JSON value, apart from what that code prints."""
+"""How a child process that runs user code returns its result: one JSON value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 500
 
 
 class RaisedError(NamedTuple):
-    """An error of user code: what it says, and the last line of the scenario's folder that it passed through."""
+    """An error of user code: its text, and the last line of the scenario's folder in its traceback."""
 
     error: str
     location: str

@@ -7,6 +7,7 @@ It is given a :class:`DescribeRequest` as JSON. Its result is ``{"description": 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import shlex
 import time
@@ -19,17 +20,19 @@ from typing import Any
 from locust import User
 from locust.env import Environment
 
+from harness.engine.feeder import feeders
 from harness.engine.last_words import LastWords
 from harness.engine.locust.environment import HTTP_USERS, chosen_classes, keep_tagged
 from harness.engine.locust.options import ArgumentsError, parse_arguments
 from harness.engine.scenario.child_result import claim_stdout, locate, write_result
+from harness.engine.scenario.named_checks import figures_named_in
 from harness.engine.scenario.scenario_file import ScenarioFile, load_scenario
 from harness.engine.scenario.user_class_checks import user_class_problems
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
 from harness.plan.config_source import MOST_TABLES, assignment
 from harness.plan.description import DescribeRequest
-from harness.plan.dsl import STATED, declared, uses_harness
+from harness.plan.dsl import HOOKS, STATED, declared, uses_harness
 
 
 def describe(request: DescribeRequest) -> dict[str, Any]:
@@ -39,7 +42,13 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
     names, argument_problems = _chosen_names(scenario, request)
     user_classes = chosen_classes(scenario, names)
     class_problems, left_out = user_class_problems(scenario, user_classes, files[0])
-    problems = [*class_problems, *argument_problems, *_stated_twice(scenario), *_too_many(scenario)]
+    problems = [
+        *class_problems,
+        *argument_problems,
+        *_stated_twice(scenario),
+        *_too_many(scenario),
+        *_hooks_that_never_run(scenario),
+    ]
     if problems:
         return _failed(problems)
     user_classes = chosen_classes(scenario, names, left_out)
@@ -65,7 +74,9 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
                 if user_class.weight > 0 or user_class.fixed_count > 0
             ],
             "left_out": left_out,
-            "has_verify": scenario.verify is not None,
+            **{f"has_{name}": scenario.hook(name) is not None for name in HOOKS},
+            "feeders": [feeder.describe() for feeder in feeders()],
+            "figures": figures_named_in(scenario.hook("verify")),
             "has_shape": scenario.shape is not None,
             "shape_reads_options": bool(scenario.shape is not None and scenario.shape.use_common_options),
             **_declared(scenario),
@@ -87,7 +98,7 @@ def _declared(scenario: ScenarioFile) -> dict[str, object]:
 
 def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
     problems: list[HarnessError] = []
-    for name in (*STATED, "verify"):
+    for name in (*STATED, *HOOKS):
         modules = [module for module in scenario.stating(name) if uses_harness(vars(module))]
         if len(modules) > 1:
             locations = [str(module.__file__) for module in modules]
@@ -96,6 +107,22 @@ def _stated_twice(scenario: ScenarioFile) -> list[HarnessError]:
                     "scenario-stated-twice", where=locations[0], name=name, count=len(locations), others=locations[1:]
                 )
             )
+    return problems
+
+
+def _hooks_that_never_run(scenario: ScenarioFile) -> list[HarnessError]:
+    """Hooks whose call only makes a coroutine or a generator: a ``verify`` that checks nothing would pass."""
+    problems: list[HarnessError] = []
+    for name in HOOKS:
+        hook = scenario.hook(name)
+        if inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook):
+            code = "hook-async"
+        elif inspect.isgeneratorfunction(hook) and name != "verify":
+            code = "hook-yields"
+        else:
+            continue
+        found = inspect.unwrap(hook).__code__
+        problems.append(HarnessError(code, where=f"{found.co_filename}:{found.co_firstlineno}", name=name))
     return problems
 
 
@@ -109,7 +136,7 @@ def _too_many(scenario: ScenarioFile) -> list[HarnessError]:
             count=len(calls),
             most=MOST_TABLES,
         )
-        for name in ("phases", "gates")
+        for name in ("phases", "gates", "faults")
         for module in scenario.stating(name)
         if uses_harness(vars(module)) and isinstance(calls := vars(module)[name], Sized) and len(calls) > MOST_TABLES
     ]
@@ -155,6 +182,9 @@ def main(given: Namespace) -> None:
     logging.getLogger().addHandler(last_words)
     try:
         write_result(stdout, describe(request))
+    except HarnessError as error:
+        error.where_at = error.where_at or locate(error, Path(request.files[0])).location
+        write_result(stdout, _failed([error]))
     except (Exception, SystemExit) as error:  # noqa: BLE001  (user code may raise anything)
         raised = locate(error, Path(request.files[0]))
         logged = last_words.since(at_s) if isinstance(error, SystemExit) else ""

@@ -1,4 +1,4 @@
-"""Imports a scenario: its user classes, shape, phases, gates and ``verify``. Only in processes of its own.
+"""Imports a scenario: its user classes, shape, phases, gates and hooks. Only in processes of its own.
 
 A scenario is one Locust file or several. It may do anything on import, and importing Locust patches the interpreter for
 gevent.
@@ -18,7 +18,7 @@ from locust import LoadTestShape, User
 
 from harness.engine.clones import end_clone, watch_forks
 from harness.engine.locust.locustfile import import_locustfile, load_pytest_users
-from harness.plan.dsl import uses_harness
+from harness.plan.dsl import Hook, uses_harness
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,20 @@ class ScenarioFile:
                 found.setdefault(id(vars(module)[name]), module)
         return list(found.values())
 
-    @property
-    def verify(self) -> Callable[[Any], object] | None:
-        """The function ``verify`` that checks the target after the run.
+    def hook(self, name: Hook) -> Callable[[Any], object] | None:
+        """The function ``setup``, ``verify`` or ``teardown`` that is called with the target before or after the run.
 
-        A file that uses nothing of ``harness`` may have a function of that name for itself. There it counts only if its
-        one parameter is called ``target``.
+        A file may have functions of these names for itself: a hook has one parameter. In a file that uses nothing of
+        ``harness``, that is called ``target``.
         """
-        for module in self.stating("verify"):
-            hook = vars(module)["verify"]
-            if inspect.isfunction(hook) and (
-                uses_harness(vars(module)) or [*inspect.signature(hook).parameters] == ["target"]
-            ):
+        for module in self.stating(name):
+            hook = vars(module)[name]
+            if not inspect.isfunction(hook):
+                continue
+            parameters = [*inspect.signature(hook).parameters]
+            # A verify without a parameter is a mistake that is reported when it is called.
+            counts = uses_harness(vars(module)) and (len(parameters) == 1 or name == "verify")
+            if counts or parameters == ["target"]:
                 return hook
         return None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.explain.kinds import (
+    contract,
     cores,
     cpu,
     failures,
+    faults,
     generator,
     memory,
     new_code,
@@ -22,6 +24,7 @@ from harness.record.explanation import Cause, CauseKind
 
 KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
     process_ends.causes,
+    faults.causes,
     generator.causes,
     cores.causes,
     statements.causes,
@@ -31,12 +34,16 @@ KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
     surroundings.causes,
     memory.causes,
     failures.causes,
+    contract.causes,
     new_code.causes,
 )
-"""Each yields what it finds for a question; nothing where it finds nothing, or the question is none of its own."""
+"""Each yields the causes that it finds for a question; none if there are none, or if the question is not its own."""
 
 VOIDING: frozenset[CauseKind] = frozenset({"target-died", "generator"})
 """Where one of these is a cause, the figure says little about the target."""
 
-ROOTS: frozenset[CauseKind] = frozenset({"statements"})
+OF_FAULTS = (faults.causes, failures.causes)
+"""The kinds that explain seconds under a fault; the others explain the seconds that no fault disturbed."""
+
+ROOTS: frozenset[CauseKind] = frozenset({"statements", "fault"})
 """These make others (CPU time, waits), and are not made by them."""

@@ -1,15 +1,16 @@
-"""Others took the cores: the target stood ready to run, and waited for one.
+"""Others took the cores: the target was ready to run, and waited for one.
 
 What the target lost to others is at most the time that its threads waited in run queues, and at most what others used;
 see :mod:`harness.analysis.contamination`. So its part is an upper bound. A phase's figures that leave such seconds out
-have another cause.
+have another cause, and so have those at equal machine speed. A neighbour makes CPU time longer only by what it takes of
+caches and of the clock, so it is never certain to have done so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from harness.analysis.contamination import contamination_of
+from harness.analysis.contamination import contamination_of, spans_of
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.metrics.formatting import Amount
@@ -24,6 +25,8 @@ def causes(question: Question) -> Iterator[Cause]:
     record, measured = question.record, question.measured
     if record is None or measured is None or question.family not in ("time", "errors", "capacity", "cpu"):
         return
+    if question.change is not None and question.change.machine_slower is not None:
+        return
     found = contamination_of(record, question.run)
     if not found.count or (found.leaves_enough and question.family != "capacity"):
         return
@@ -35,17 +38,21 @@ def causes(question: Question) -> Iterator[Cause]:
         "cause-cores-taken",
         share=Amount(100 * lost, "%"),
         phase=record.plan.name,
-        seconds=spans_of(found.numbers),
+        seconds=[f"{start}–{end} s" for start, end in spans_of(found.numbers)],
         others=found.others_cores,
     )
     ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
     if ms is None or ms.value > 0:
         cause = question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
-        yield cause.model_copy(update={"sure": cause.share is None or cause.share.value >= _MOSTLY})
+        sure = question.family != "cpu" and (cause.share is None or cause.share.value >= _MOSTLY)
+        if not sure and any(gate.code == "gate-contaminated" for gate in question.gates):
+            # Behind a request that waits for a core, others wait for it: the part of the mean is no upper bound then.
+            cause = question.cause("cores-taken", what)
+        yield cause.model_copy(update={"sure": sure})
 
 
 def _lost(phase: PhaseMeasurement) -> tuple[float, float | None]:
-    """The share (0…1) of the time it wanted a core for which the target waited for others, at most; and per request."""
+    """The largest share (0…1) of the time it wanted a core that the target lost to others; and that per request."""
     target, machine = phase.resources.get("target", {}), phase.resources.get("machine", {})
     if "waiting_percent" not in target or "others_percent" not in machine or "cpu_percent" not in target:
         return 0.0, None
@@ -54,14 +61,3 @@ def _lost(phase: PhaseMeasurement) -> tuple[float, float | None]:
     rate = phase.endpoints[ALL].figures.get("throughput")
     per_request_ms = 1000 * lost / rate.value if rate is not None and rate.value else None
     return lost / wanted if wanted else 0.0, per_request_ms
-
-
-def spans_of(seconds: Sequence[int]) -> list[str]:
-    """Numbers as spans: ``12–19 s``."""
-    spans: list[list[int]] = []
-    for second in seconds:
-        if spans and second == spans[-1][1]:
-            spans[-1][1] = second + 1
-        else:
-            spans.append([second, second + 1])
-    return [f"{first}–{end} s" for first, end in spans]

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 from harness.analysis.functions import parse_frame
 from harness.analysis.profiles import busy_stacks, profiles_of
-from harness.explain.kinds.saturation import saturated, was_as_busy
+from harness.analysis.wait_kinds import serving
+from harness.explain.kinds.saturation import is_crowded, saturated, was_as_busy
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.metrics.formatting import Amount, Estimate
+from harness.record.changes import Suspect
 from harness.record.explanation import Cause, Place
 from harness.record.measurement import Interval
-from harness.record.summary import Suspect
 
 _SMALL = 0.1
 """Where requests wait for each other, a function that grew by less than this share of the first one is not named."""
@@ -29,7 +30,7 @@ _MUCH = 0.3
 def causes(question: Question) -> Iterator[Cause]:
     if question.family not in ("time", "errors", "cpu", "capacity"):
         return
-    suspects, candidates = question.summary.suspects, question.summary.candidates
+    suspects, candidates = question.attribution.suspects, question.attribution.candidates
     if question.is_compared or suspects or question.family == "capacity":
         # Against a limit alone, growth is the cause for certain only if requests wait for CPU time.
         matters = question.family != "errors" and (question.is_compared or saturated(question) is not None)
@@ -72,15 +73,19 @@ def _costliest(question: Question) -> Iterator[Cause]:
     assert question.record is not None
     profile = question.measured and question.measured.profile
     own = {file for recorded in profiles_of(question.run, question.record, "cpu") for file in recorded.own}
-    if not profile or not profile.clock_ms or not own:
+    clock_ms = question.blocked_cpu_ms.value if question.blocked_requests else profile and profile.clock_ms
+    if not profile or not clock_ms or not own:
         return
     charged: Counter[str] = Counter()
     lines: Counter[tuple[str, int]] = Counter()
     samples = 0
     for stack in busy_stacks(question.run, question.record, "cpu"):
         samples += stack.weight
-        inner = next((frame for text in reversed(stack.frames) if (frame := parse_frame(text)).file in own), None)
-        if inner is not None:
+        frames = [parse_frame(text) for text in stack.frames]
+        at = serving(frames, own)
+        # What starts a server is around all that the server does: it counts only while it runs itself.
+        inner = frames[-1 if at is None else at]
+        if inner.file in own:
             charged[inner.key] += stack.weight
             lines[inner.key, inner.line] += stack.weight
     for key, weight in charged.most_common(1):
@@ -90,10 +95,10 @@ def _costliest(question: Question) -> Iterator[Cause]:
         function = parse_frame(key)
         line = max((line for (name, line) in lines if name == key), key=lambda line: lines[key, line])
         place = Place(function=function.function, file=function.file, line=line or None)
-        ms = profile.clock_ms * share
+        ms = clock_ms * share
+        # Where requests wait for a core, or for each other, that is a small part of what it adds.
+        own_ms = None if question.family != "cpu" and is_crowded(question) else Interval.exactly(ms)
         what = message("cause-cpu-most", place=str(place), ms=Amount(ms, "ms"), share=Amount(100 * share, "%"))
         saturation = saturated(question)
         evidence = [] if saturation is None else [saturation]
-        yield question.cause(
-            "cpu", what, ms=Interval(value=ms, low=ms, high=ms), place=place, sure=False, evidence=evidence
-        )
+        yield question.cause("cpu", what, ms=own_ms, place=place, sure=False, evidence=evidence)

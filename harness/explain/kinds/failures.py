@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from harness.analysis.contamination import contamination_of
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.record.explanation import Cause
@@ -17,13 +18,15 @@ def causes(question: Question) -> Iterator[Cause]:
     record = question.record
     if record is None or question.family != "errors":
         return
-    journal = question.run.journal
+    run, journal = question.run, question.run.journal
+    left_out = contamination_of(record, run, question.fault).not_counted
     kinds: Counter[str] = Counter()
     places: dict[str, Counter[str]] = {}
     for failure in journal.failures:
         endpoint = journal.endpoints[failure.endpoint]
         name = f"{endpoint.method} {endpoint.name}"
-        inside = record.start_s <= failure.second + 0.5 < record.end_s and endpoint.variant == record.variant
+        counted = record.has_second(failure.second) and failure.second not in left_out
+        inside = counted and endpoint.variant == record.variant
         if inside and question.endpoint in (None, name):
             kinds[failure.failure] += failure.count
             places.setdefault(failure.failure, Counter())[name] += failure.count
@@ -31,5 +34,6 @@ def causes(question: Question) -> Iterator[Cause]:
         share = count / kinds.total()
         [(most, _)] = places[kind].most_common(1)
         others = len(places[kind]) - 1
-        what = message("cause-failures", failure=kind, count=count, total=kinds.total(), endpoint=most, others=others)
-        yield question.cause("failures", what, share=Interval(value=share, low=share, high=share))
+        where = message("cause-failures-where", endpoint=most, others=others) if others else most
+        what = message("cause-failures", failure=kind, count=count, total=kinds.total(), where=where)
+        yield question.cause("failures", what, share=Interval.exactly(share))

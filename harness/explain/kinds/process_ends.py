@@ -1,4 +1,4 @@
-"""Processes of the target that died: the first one breaks the run, a worker fails requests and slows others down."""
+"""Processes of the target that died: the first one breaks the run, a worker slows it down."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _LESS = 0.9
 def causes(question: Question) -> Iterator[Cause]:
     if question.family not in ("time", "errors", "capacity"):
         return
-    if question.summary.suspects:
+    if question.attribution.suspects:
         return
     found = saturated(question)
     if found is None or (question.is_compared and was_as_busy(question)):
@@ -61,6 +61,8 @@ def is_crowded(question: Question) -> bool:
     """Whether threads mostly waited for the GIL, or for one of the cores: then all other waits get longer."""
     if question.record is None or question.measured is None:
         return False
+    if saturated(question) is not None:
+        return True
     machine = question.measured.resources.get("machine", {})
     if "cores" in machine and machine["cpu_percent"].mean >= 100 * FULL * machine["cores"].mean:
         return True

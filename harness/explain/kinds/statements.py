@@ -1,4 +1,4 @@
-"""More database statements a request than in the baseline, or the same one again and again (N+1); from traces.
+"""More database statements a request than in the baseline, or repeated ones (N+1); from traces.
 
 More statements take CPU time and waits, never the other way round. So they are named before those.
 """

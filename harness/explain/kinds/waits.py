@@ -18,7 +18,7 @@ from harness.metrics.formatting import Estimate
 from harness.record.explanation import Cause, CauseKind, Place
 from harness.record.measurement import Interval, WaitTime
 
-_NONE = Interval(value=0.0, low=0.0, high=0.0)
+_NONE = Interval.exactly(0.0)
 _MOST_PLACES = 3
 _MOSTLY = 0.5
 _MUCH = 0.2
@@ -31,7 +31,7 @@ def causes(question: Question) -> Iterator[Cause]:
     waits = _by_resource(question.measured.waits or [])
     before = [_by_resource(phase.waits) for phase in question.earlier if phase.waits is not None]
     compared = question.is_compared and bool(before)
-    grew = question.is_compared and bool(question.summary.suspects)
+    grew = question.is_compared and bool(question.attribution.suspects)
     sure = compared and not (grew and is_crowded(question))
     for key, parts in waits.items():
         ms = sum_of([part.ms for part in parts])
@@ -57,7 +57,7 @@ _Resource = tuple[str, ...]
 
 
 def _by_resource(waits: Sequence[WaitTime]) -> Mapping[_Resource, list[WaitTime]]:
-    """Waits for one pool are one, wherever they are; of other waits each place is."""
+    """Waits for one pool are one cause, wherever they occur; other waits are one cause per place."""
     found: defaultdict[_Resource, list[WaitTime]] = defaultdict(list)
     for wait in waits:
         found[(wait.kind, wait.what) if wait.kind == "pool" else wait.key].append(wait)

@@ -1,4 +1,4 @@
-"""The kinds of phases, one file each, all of one shape. To add one, write its file and add its class to ``_CLASSES``.
+"""The kinds of phases, one file each. To add one, write its file and list its class in ``_CLASSES``.
 
 A kind's file holds all that is special to it: its keys, the function that scenarios call, its checks, its description,
 its segments, and the traits that others ask for (see :class:`harness.plan.phases.base.PhaseConfig`). A file is imported

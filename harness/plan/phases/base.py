@@ -9,16 +9,16 @@ from typing import Any, ClassVar, Literal, Never
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.errors import InvalidValue
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import PhaseSpec
-from harness.plan.model import Model, Phase, Segment
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Users, number_text
+from harness.plan.model.phase import Model, Phase, Segment
+from harness.quantities import Users, number_text
 
 
 @dataclass(frozen=True)
 class Level:
-    """How much load: so many users (closed model), or so many arrivals per second (open model)."""
+    """How much load: the number of users (closed model), or of arrivals per second (open model)."""
 
     model: Model
     value: float

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Never
 
 from harness.plan.dsl import PhaseSpec
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases import MEMORY_PASS, phase_kind
 from harness.plan.phases.base import Level, PhaseConfig
-from harness.plan.quantities import Duration, duration_text
+from harness.quantities import Duration, duration_text
 
 
 class Diagnose(PhaseConfig):

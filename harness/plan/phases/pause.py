@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar, Never
 
 from harness.plan.dsl import PhaseSpec, Time, phase_spec
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases.base import Level, PhaseConfig
-from harness.plan.quantities import Duration, duration_text
+from harness.quantities import Duration, duration_text
 
 
 class Pause(PhaseConfig):

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Generic, Never, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
-from harness.plan.quantities import Duration, RateOrZero, UsersOrZero, duration_text, number_text
+from harness.quantities import Duration, RateOrZero, UsersOrZero, duration_text, number_text
 
 _Value = TypeVar("_Value")
 

@@ -6,13 +6,13 @@ from typing import Annotated, Generic, Never, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from harness.errors import InvalidValue
 from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.expression import parse_limit
-from harness.plan.model import Phase, SearchRange, Segment
+from harness.plan.model.phase import Phase, SearchRange, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
 from harness.plan.requirement import Condition
+from harness.quantities import Duration, Rate, Users, duration_text, number_text
 
 _Value = TypeVar("_Value", int, float)
 
@@ -86,5 +86,5 @@ class Search(GoalConfig):
         )
 
     def level_after(self, phase: Phase) -> Level:
-        """The first step's: what follows must not overload anew."""
+        """The first step's level, so that later phases do not overload the target again."""
         return Level(phase.model, phase.segments[0].start)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Never
 
+from harness.errors import InvalidValue
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import PhaseSpec, Time, phase_spec
-from harness.plan.model import Phase
+from harness.plan.model.phase import Phase
 from harness.plan.phases.base import Level, PhaseConfig
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Duration, duration_text
+from harness.quantities import Duration, duration_text
 
 
 class Shape(PhaseConfig):

@@ -7,11 +7,11 @@ from typing import ClassVar, Never
 
 from pydantic import ValidationInfo, field_validator
 
+from harness.errors import InvalidValue
 from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text, parse_rate, parse_users
+from harness.quantities import Duration, Rate, Users, duration_text, number_text, parse_rate, parse_users
 
 
 class Spike(GoalConfig):

@@ -7,13 +7,13 @@ from typing import Annotated, Generic, Never, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from harness.errors import InvalidValue
 from harness.plan.dsl import Goal, PhaseSpec, Time, phase_spec
 from harness.plan.expression import parse_limit
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.plan.phases.base import GoalConfig, Level, table_of
-from harness.plan.problems import InvalidValue
-from harness.plan.quantities import Duration, Rate, Users, duration_text, number_text
 from harness.plan.requirement import Condition
+from harness.quantities import Duration, Rate, Users, duration_text, number_text
 
 _Value = TypeVar("_Value", int, float)
 
@@ -95,5 +95,5 @@ class Stress(GoalConfig):
         )
 
     def level_after(self, phase: Phase) -> Level:
-        """The first step's: how far the steps will get is not known, and what follows must not overload anew."""
+        """The first step's level: how far the steps get is not known, and later phases must not overload again."""
         return Level(phase.model, phase.segments[0].start)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.recording.stream import Stream
+from harness.recording.streams.contract import CONTRACT
+from harness.recording.streams.faults import FAULTS
 from harness.recording.streams.metrics import METRICS
 from harness.recording.streams.processes import PROCESSES
 from harness.recording.streams.profiles import PROFILES
@@ -20,9 +22,23 @@ STREAMS: tuple[Stream[Any], ...] = (
     METRICS,
     STATEMENTS,
     PROCESSES,
+    FAULTS,
     PROFILES,
     ROUNDS,
     SPANS,
+    CONTRACT,
 )
 
-__all__ = ["METRICS", "PROCESSES", "PROFILES", "REQUESTS", "RESOURCES", "ROUNDS", "SPANS", "STATEMENTS", "STREAMS"]
+__all__ = [
+    "CONTRACT",
+    "FAULTS",
+    "METRICS",
+    "PROCESSES",
+    "PROFILES",
+    "REQUESTS",
+    "RESOURCES",
+    "ROUNDS",
+    "SPANS",
+    "STATEMENTS",
+    "STREAMS",
+]

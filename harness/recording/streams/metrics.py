@@ -1,4 +1,4 @@
-"""What was read of the target's surroundings: databases, caches, the application's own metrics; ``metrics.parquet``.
+"""Readings of the target's surroundings; exported as ``metrics.parquet``.
 
 The table has a row per reading and series: ``at_s`` (from the run's start), ``epoch_s``, ``source``, ``name``, ``kind``
 (``gauge`` or ``counter``), ``value``. It is a stream of its own because a counter means something only beside the

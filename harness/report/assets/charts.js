@@ -19,28 +19,39 @@
     const width = state.printing ? 345 : node.clientWidth;
     const [from, to] = selection.span?.map((second) => second / unit.of) ?? wholeRange;
     const perUnit = (width - LEFT - RIGHT) / (to - from);
-    const phases = timed ? data.phases : [];
+    const phases = timed ? data.phases : [], faults = timed ? data.faults : [];
+    const band = (from_s, to_s, tone, share, line = { width: 0 }) => ({
+      type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line,
+      x0: from_s / unit.of, x1: to_s / unit.of, fillcolor: faded(tone, share),
+    });
+    const named = (from_s, to_s, name, { least, ...more }) => {
+      const start = Math.max(from_s / unit.of, from), end = Math.min(to_s / unit.of, to);
+      const room = Math.max(least, Math.floor(((end - start) * perUnit) / 6.4));
+      return room < 3 || end < from || start > to ? [] : [{
+        xref: "x", yref: "paper", x: start, y: 1, xanchor: "left", showarrow: false, borderpad: 1,
+        text: text(short(name, room)), hovertext: text(name), font: { size: 11, color: colour("soft") }, ...more,
+      }];
+    };
     return plots.layout({
       width: state.printing ? width : undefined, height: state.printing ? 170 : undefined, autosize: !state.printing,
       margin: { l: LEFT, r: RIGHT, t: timed ? 22 : 12, b: 26 },
       hovermode: own.hovermode ?? "x unified", dragmode: timed ? "zoom" : false,
       xaxis: timed ? { ...axis, fixedrange: false, range: [from, to], ticksuffix: unit.suffix, hoverformat: ",.4~g" } : { ...axis, ...own.x },
       yaxis: { ...axis, rangemode: "tozero", nticks: 6, separatethousands: true, ...own.y },
-      shapes: [...phases.map((phase) => ({
-        type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },
-        x0: phase.start_s / unit.of, x1: phase.end_s / unit.of, fillcolor: faded(phase.tone, phase.measured ? 0.09 : 0.16),
-      })), ...(timed ? data.contaminated : []).map(([start, end]) => ({
-        type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below", line: { width: 0 },
-        x0: start / unit.of, x1: end / unit.of, fillcolor: faded("red", 0.14),
-      })), ...(own.shapes ?? [])],
-      annotations: phases.flatMap((phase) => {
-        const start = Math.max(phase.start_s / unit.of, from), end = Math.min(phase.end_s / unit.of, to);
-        const room = Math.floor(((end - start) * perUnit) / 6.4);
-        return room < 3 ? [] : [{
-          xref: "x", yref: "paper", x: start, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, borderpad: 1,
-          text: text(short(phase.name, room)), hovertext: text(phase.name), font: { size: 11, color: colour("soft") },
-        }];
-      }),
+      shapes: [
+        ...phases.map((phase) => band(phase.start_s, phase.end_s, phase.tone, phase.measured ? 0.09 : 0.16)),
+        ...(timed ? data.contaminated : []).map(([start, end]) => band(start, end, "red", 0.14)),
+        ...faults.flatMap((fault) => [
+        // The line shows a fault that is over at once, too.
+        band(fault.start_s, fault.end_s, "purple", 0.2, { width: 1, color: faded("purple", 0.5) }),
+        ...(fault.back_s === null ? [] : [band(fault.end_s, fault.back_s, "purple", 0.1)]),
+      ]), ...(own.shapes ?? [])],
+      annotations: [
+        ...phases.flatMap((phase) => named(phase.start_s, phase.end_s, phase.name, { least: 0, yanchor: "bottom" })),
+        // Inside the chart, beside the names of phases above it; a short fault has a whole name, too.
+        ...faults.flatMap((fault) =>
+          named(fault.start_s, fault.end_s, fault.name, { least: 12, yanchor: "top", font: { size: 11, color: colour("purple") }, bgcolor: faded("card", 0.7) })),
+      ],
     });
   }
 

@@ -1,4 +1,4 @@
-"""The forms in which a report is written. A new one is a file in this package and a line in :data:`EXPORTERS`."""
+"""The output formats of reports. A new one is a file here and a line in :data:`EXPORTERS`."""
 
 from __future__ import annotations
 

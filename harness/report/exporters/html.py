@@ -1,4 +1,4 @@
-"""``report.html``: every section in one file that opens from disk without network; styles, scripts and data are in it.
+"""``report.html``: every section in one file that opens from disk without network.
 
 plotly.js and the data of charts are embedded gzipped (a third of their size) and unpacked by the browser. Texts that
 come from the target or the scenario pass :func:`harness.record.plain_text.plain` and Jinja2's escaping. Should one get

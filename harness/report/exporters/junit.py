@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from harness.record.gate_result import GateResult
 from harness.record.plain_text import plain
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 from harness.report import formatting
 from harness.report.contents import Exporter
 

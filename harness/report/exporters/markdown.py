@@ -46,12 +46,21 @@ class Limits:
 
 def escaped(text: str, longest: int = 300) -> str:
     """``text`` as text of one line: no Markdown, HTML, link or mention comes of it; cut if very long."""
-    line = _SPACES.sub(" ", plain(text)).strip()
-    if len(line) > longest:
-        line = line[: longest - 1] + "…"
+    line = _cut(_SPACES.sub(" ", plain(text)).strip(), longest)
     html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     marked = _LINKED.sub(lambda found: found[0] + _NO_WIDTH, _SPECIAL.sub(r"\\\1", html))
     return _AT_START.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", marked)
+
+
+def _cut(line: str, longest: int) -> str:
+    """The beginning of a line that is too long. The command that it would be cut in, between backticks, stays whole."""
+    if len(line) <= longest:
+        return line
+    kept = line[: longest - 1]
+    end = line.find("`", longest - 1, longest + longest // 2) if kept.count("`") % 2 else -1
+    if end >= 0:
+        kept = line[: end + 1]
+    return line if kept == line else kept + "…"
 
 
 def document(sections: Iterable[SectionOf[Result, Any]], summary: Result, limits: Limits, *, headings: bool) -> str:

@@ -6,11 +6,14 @@ from harness.report.contents import ComparisonSection, HistorySection, Section
 from harness.report.sections.about import About
 from harness.report.sections.baseline import BaselineChanges
 from harness.report.sections.benchmarks import Benchmarks, RoundCharts
+from harness.report.sections.checks import Checks
 from harness.report.sections.comparison import ComparedFigures, ComparedRuns, ComparisonVerdict
+from harness.report.sections.contract import Contract
 from harness.report.sections.duet import Builds
 from harness.report.sections.endpoints import Endpoints, OneEndpoint
 from harness.report.sections.errors import Errors
 from harness.report.sections.explanations import Explanations
+from harness.report.sections.faults import Faults
 from harness.report.sections.findings import Findings
 from harness.report.sections.flames import Flames
 from harness.report.sections.gates import Gates
@@ -22,12 +25,15 @@ from harness.report.sections.surroundings import Surroundings
 from harness.report.sections.suspects import Suspects
 from harness.report.sections.timeline import ResponseTimes, Timeline
 from harness.report.sections.verdict import Verdict, Warnings
+from harness.report.sections.waits import Waits
 
 SECTIONS: tuple[Section, ...] = (
     Verdict(),
     Explanations(),
     Findings(),
     Gates(),
+    Checks(),
+    Faults(),
     Builds(),
     Suspects(),
     Benchmarks(),
@@ -39,9 +45,11 @@ SECTIONS: tuple[Section, ...] = (
     Endpoints(),
     Surroundings(),
     OneEndpoint(),
+    Contract(),
     Errors(),
     Requests(),
     Flames(),
+    Waits(),
     BaselineChanges(),
     Warnings(),
     About(),

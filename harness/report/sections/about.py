@@ -7,10 +7,13 @@ from typing import Any
 
 from harness.plan.bench import BenchPlan
 from harness.plan.hosts import LOCAL
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import AttachedTarget, CommandTarget, ShopTarget
 from harness.plan.target import SHOP
 from harness.record.environment import Environment
-from harness.record.summary import Generator, Lag, Summary
+from harness.record.figures import Lag
+from harness.record.generator import Generator
+from harness.record.summary import Summary
 from harness.recording.bench import BenchRecording
 from harness.recording.run import RunRecording
 from harness.report.contents import Report, Section

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analysis.changes import not_compared
+from harness.analysis.changes import left_out
 from harness.metrics.formatting import speed_change, title
-from harness.record.summary import Change, Difference, Summary
+from harness.record.changes import Change, Difference
+from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import change, counted, in_unit, points
@@ -23,7 +24,8 @@ class BaselineChanges(Section):
         if not summary.changes or summary.duet:
             return ()
         worse, better = (_with_meaning(summary.changes, meaning) for meaning in ("worse", "better"))
-        counts = f"Of {counted(len(summary.changes), 'figure')}, {len(worse)} are worse and {len(better)} better."
+        are = "is" if len(worse) == 1 else "are"
+        counts = f"Of {counted(len(summary.changes), 'figure')}, {len(worse)} {are} worse and {len(better)} better."
         about = [Paragraph(counts), *map(Paragraph, at_equal_speed(summary.changes))]
         if not worse and not better:
             return about
@@ -51,7 +53,7 @@ class BaselineChanges(Section):
             "worse": len(_with_meaning(changes, "worse")),
             "better": len(_with_meaning(changes, "better")),
             "at_equal_speed": at_equal_speed(changes),
-            "not_compared": not_compared(report.recording),
+            "left_out": left_out(report.recording),
             "what": "Endpoint" if report.run else "Benchmark",
             "title": title,
             "relative": relative,

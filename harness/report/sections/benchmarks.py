@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.record.benchmark_figures import BenchmarkFigures
 from harness.record.measurement import BENCHMARKS
 from harness.record.plain_text import plain
 from harness.record.suite import Rounds
-from harness.record.summary import BenchmarkFigures, Summary
+from harness.record.summary import Summary
 from harness.recording.bench import BenchRecording
 from harness.report.blocks import WIDE, Block, Column, table
 from harness.report.contents import Report, Section
@@ -19,7 +20,7 @@ from harness.report.formatting import change, number, rate, seconds, size
 BINS = 60
 POINTS = 400
 MOST_ROWS = 50
-"""A chart that lists benchmarks shows so many of them at most."""
+"""The most benchmarks that a chart lists."""
 _FAR = 0.99
 """The distribution is drawn up to this quantile and as much again: a single outlier would flatten the rest."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.formatting import title
 from harness.record.comparison import ComparedFigure, ComparedRun, Comparison, Outcome
 from harness.report.blocks import WIDE, Block, Cell, Column, Headline, Items, Paragraph, Style, table
@@ -101,8 +100,7 @@ _MARGINS_SHOWN = 4.0
 
 
 def _bar(figure: ComparedFigure) -> Bar:
-    metric = RUN_METRICS.get(figure.metric) or BENCH_METRICS[figure.metric]
-    sign = 1 if metric.better == "lower" else -1
+    sign = 1 if figure.better == "lower" else -1
     unit = max(figure.margin, 1e-6)
 
     def at(value: float | None) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.metrics.formatting import title
-from harness.record.summary import Change, Summary
+from harness.record.changes import Change
+from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import counted, in_unit

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.record.summary import EndpointFigures, PhaseSummary, Summary
+from harness.record.figures import EndpointFigures
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import ms, number, percent, rate
@@ -43,7 +45,7 @@ class Endpoints(Section):
 
 
 def _chosen(summary: Summary) -> PhaseSummary | None:
-    """The phase whose endpoints a reader wants first."""
+    """The phase whose endpoints are shown first."""
     phases = [phase for phase in summary.phases if phase.endpoints]
     main = main_phase(summary)
     return main if main in phases else next(iter(phases), None)

@@ -32,12 +32,20 @@ class Explanations(Section):
 
 
 def shown(summary: Summary) -> list[Explanation]:
-    """Those that a reader can use: of failed gates, and of changes whose causes are known."""
-    return [explanation for explanation in summary.explanations if explanation.gates or explanation.causes]
+    """Those that a reader can use: of failed gates, and of changes whose causes are known.
+
+    What the verdict has said already is not said again.
+    """
+    said = "\n".join(summary.reasons)
+    return [
+        explanation
+        for explanation in summary.explanations
+        if explanation.gates or any(cause.what.text not in said for cause in explanation.causes)
+    ]
 
 
 def alike(explanations: Sequence[Explanation]) -> list[list[Explanation]]:
-    """Explanations that say the same together; what nothing explains comes last."""
+    """Explanations with the same causes together; those without a cause come last."""
     groups: dict[tuple[str, ...], list[Explanation]] = {}
     for explanation in sorted(explanations, key=lambda explanation: not explanation.causes):
         groups.setdefault(tuple(_lines(explanation)), []).append(explanation)
@@ -54,7 +62,7 @@ def _lines(explanation: Explanation) -> list[str]:
 
 
 def part_of(explanation: Explanation, cause: Cause) -> str:
-    """The cause's part, and how sure it is; empty if neither is to be said."""
+    """The cause's part, and how certain it is; empty if neither is known."""
     part = ""
     if cause.part is not None and cause.share is not None and explanation.unit:
         part = f"{Estimate(cause.part, explanation.unit)} ({percent(cause.share.value)})"

@@ -1,4 +1,4 @@
-"""What happened to the target's processes: which died, with the last lines of the log, and whose memory grew."""
+"""What happened to the target's processes: which died, and whose memory grew."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from harness.analysis.functions import functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.analysis.sampled_spans import sampled_spans
 from harness.plan.duet import A
-from harness.plan.model import AttachedTarget
+from harness.plan.model.target import AttachedTarget
 from harness.plan.phases import phase_kind
 from harness.record.measurement import FunctionSamples
 from harness.record.plain_text import plain

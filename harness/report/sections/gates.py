@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.messages import message
-from harness.record.summary import GateResult, GateStatus, Summary
+from harness.record.gate_result import GateResult, GateStatus
+from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import in_unit, interval
 
 ORDER: tuple[GateStatus, ...] = ("fail", "inconclusive", "pass")
 _WITH_INTERVALS = 70
-"""Terminals of so many characters have room for intervals, which the reasons give too."""
+"""Terminals of this many characters have room for intervals, which the reasons give, too."""
 
 
 _SEEN_IN_ROW = ("gate-over-limit", "gate-under-limit")
 """Reasons that a row of the page shows by its figures."""
+
+
+_WITH_REASON = ("explain-contract", "explain-invariant")
+"""Explanations that begin with the reason of their gate."""
 
 
 class Gates(Section):
@@ -34,7 +39,7 @@ class Gates(Section):
             Column("Status", lambda gate: Cell(gate.status, gate.status), text=True),
             Column("Gate", lambda gate: gate.asked, text=True),
             Column("Phase", lambda gate: gate.phase or "whole run", text=True, shown=any(g.phase for g in gates)),
-            Column("Observed", lambda gate: in_unit(gate.observed, gate.unit)),
+            Column("Observed", observed),
             Column("95 % interval", lambda gate: interval(gate.interval, gate.unit), from_width=_WITH_INTERVALS),
             Column("Limit", lambda gate: in_unit(gate.limit, gate.unit)),
             Column(
@@ -45,7 +50,8 @@ class Gates(Section):
             ),
         ]
         reasons = _reasons(gates, summary)
-        return [table(columns, gates), *([Items(reasons)] if reasons else [])]
+        notes = [Paragraph(note) for note in _notes(gates)]
+        return [table(columns, gates), *notes, *([Items(reasons)] if reasons else [])]
 
     def values(self, report: Report) -> dict[str, Any]:
         gates = report.summary.gates
@@ -55,14 +61,31 @@ class Gates(Section):
             "with_phases": report.run is not None,
             "with_baseline": any(gate.baseline is not None for gate in gates),
             "planned": bool(report.recording.plan.gates),
+            "observed": observed,
+            "notes": _notes(gates),
             "why": lambda gate: "" if gate.code in _SEEN_IN_ROW else _why(gate, report.summary),
         }
 
 
+def observed(gate: GateResult) -> str:
+    """The figure, with a mark where it is not that of the whole phase, or not of this run alone."""
+    several = f" ({gate.runs} runs)" if gate.runs > 1 else ""
+    return f"{in_unit(gate.observed, gate.unit)}{'*' if gate.seconds_left_out else ''}{several}"
+
+
+def _notes(gates: Sequence[GateResult]) -> list[str]:
+    """What the marks of :func:`observed` mean."""
+    left_out = {gate.phase: gate.seconds_left_out for gate in gates if gate.seconds_left_out}
+    where = " and ".join(f"{seconds} s of {phase}" for phase, seconds in left_out.items())
+    return [f"* without {where}, in which other processes took the cores"] if where else []
+
+
 def _why(gate: GateResult, summary: Summary) -> str:
-    """The reason, where neither the figures of a passed gate nor a warning give it."""
+    """The reason, where neither the figures of a passed gate nor a cause or a warning give it."""
     if gate.status == "pass" and gate.observed is not None:
         return ""
+    if any(gate.require in each.gates and each.what.code in _WITH_REASON for each in summary.explanations):
+        return str(message("gate-explained"))
     warned = {(notice.code, notice.params.get("phase")) for notice in summary.notices}
     if gate.code == "gate-contaminated" and ("phase-too-contaminated", gate.phase) in warned:
         return str(message("gate-contaminated-as-warned"))

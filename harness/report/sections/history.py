@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.metrics.formatting import title
+from harness.metrics.formatting import speed_change, title
 from harness.record.history import History, HistoryRun, Series, Step
 from harness.record.measurement import ALL
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
@@ -16,6 +16,8 @@ from harness.report.contents import HistorySection
 from harness.report.formatting import change, counted, date_time, in_unit, points
 
 _BARS = "▁▂▃▄▅▆▇█"
+_VISIBLE = 0.03
+"""A machine that is so much (3 %) faster or slower may be why a response time took a step."""
 _WIDEST = 40
 """Runs in a sparkline: the latest."""
 
@@ -56,7 +58,7 @@ class Courses(HistorySection):
         known = {run.run_id: run for run in report.runs}
         for series in _shown(report):
             phases.setdefault(series.phase, []).append((series, _drawn(series, known)))
-        return {"phases": phases, "named": _named, "amount": _amount}
+        return {"phases": phases, "named": _named, "amount": _amount, "beside": _beside}
 
 
 class Runs(HistorySection):
@@ -146,8 +148,17 @@ def _sentence(series: Series, step: Step) -> str:
     """``P95 in steady: 20 ms → 24 ms (+20 %), worse, between RUN (commit) and RUN (commit)``."""
     between = " and ".join(f"{run.run_id} ({run.commit or 'no commit'})" for run in (step.before, step.after))
     where = f"{series.phase}, {series.endpoint}" if series.endpoint else series.phase
-    why = f"; accepted: {step.accepted.why}" if step.accepted else ""
-    return f"{_named(series)} in {where}: {_amount(series, step)}, {step.meaning}, between {between}{why}"
+    more = _beside(series, step) + (f"; accepted: {step.accepted.why}" if step.accepted else "")
+    return f"{_named(series)} in {where}: {_amount(series, step)}, {step.meaning}, between {between}{more}"
+
+
+def _beside(series: Series, step: Step) -> str:
+    """``; the machine was 18 % faster after it``, where that may be why a response time took the step."""
+    slower = step.machine_slower or 0.0
+    explains = (
+        series.unit == "ms" and abs(slower) >= _VISIBLE and (slower > 0) == (step.level_after > step.level_before)
+    )
+    return f"{speed_change(slower)} after it" if explains else ""
 
 
 def _named(series: Series) -> str:

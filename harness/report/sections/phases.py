@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.record.summary import Latency, PhaseSummary, Summary
+from harness.record.figures import Latency
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, table
 from harness.report.contents import Report, Section
-from harness.report.formatting import counted, load, ms, number, percent, rate
+from harness.report.formatting import counted, in_unit, load, ms, number, percent, rate
 
 _VISIBLE = 0.02
-"""Successful requests get a row of their own if one of their figures is so much (2 %) off that of all requests."""
+"""Successful requests get a separate row if one of their figures differs by more than this from all requests'."""
 
 
 class Phases(Section):
@@ -37,7 +39,7 @@ class Phases(Section):
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
             Column("CPU/request", cpu_per_request, from_width=WIDE, shown=any(map(cpu_per_request, phases))),
         ]
-        found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *remarks(phase))]
+        found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *_remarked(phase))]
         return [table(columns, phases), *([Items(found)] if found else [])]
 
     def values(self, report: Report) -> dict[str, Any] | None:
@@ -82,8 +84,15 @@ def remarks(phase: PhaseSummary) -> dict[str, str]:
         "response times may be shorter than shown": phase.generator_strained,
         dropped: "" if phase.dropped else None,
         **_contamination(phase),
+        **_faulted(phase),
     }
     return {remark: why for remark, why in given.items() if why is not None}
+
+
+def _remarked(phase: PhaseSummary) -> list[str]:
+    """The remarks, those on seconds that gates leave out with the figures that gates read; warnings have the rest."""
+    with_figures = {**_contamination(phase), **_faulted(phase)}
+    return [f"{each}; {with_figures[each]}" if with_figures.get(each) else each for each in remarks(phase)]
 
 
 def cpu_per_request(phase: PhaseSummary) -> str:
@@ -93,7 +102,7 @@ def cpu_per_request(phase: PhaseSummary) -> str:
 
 
 def _contamination(phase: PhaseSummary) -> dict[str, str]:
-    """That gates leave it out, and what it did; if too little is left to judge by, a warning says so."""
+    """A remark that gates leave out the contaminated time. If too little is left, there is a warning instead."""
     found = phase.contamination
     if found is None or not phase.measured or not found.left_out:
         return {}
@@ -103,6 +112,17 @@ def _contamination(phase: PhaseSummary) -> dict[str, str]:
     )
     clean = found.clean.get("p95")
     return {remark: "gates leave it out" + (f"; without it, P95 is {ms(clean.value)}" if clean else "")}
+
+
+def _faulted(phase: PhaseSummary) -> dict[str, str]:
+    """A remark that faults disturbed it, with its figures without them. If too little is left, a warning says so."""
+    found = phase.faulted
+    if found is None or not phase.measured or not found.leaves_enough:
+        return {}
+    remark = f"faults disturbed it for {percent(found.share)} of the time"
+    calm = [("P95", "p95", "ms"), ("error rate", "error_rate", "%")]
+    figures = [f"{name} is {in_unit(found.calm[key].value, unit)}" for name, key, unit in calm if key in found.calm]
+    return {remark: f"without that, {' and '.join(figures)}" if figures else ""}
 
 
 def latency_rows(phase: PhaseSummary) -> list[tuple[str, Latency]]:

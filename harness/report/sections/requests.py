@@ -7,10 +7,12 @@ from typing import Any
 
 from harness.analysis.statements import in_words
 from harness.record.endpoint_statements import EndpointStatements
+from harness.record.measurement import phase_title
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Column, Items, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import ms, number
+from harness.report.span_statements import span_statements
 from harness.report.waterfalls import waterfalls
 
 KINDS = {
@@ -27,6 +29,7 @@ class Requests(Section):
     id = "requests"
     title = "Inside requests"
     template = "requests.html"
+    scripts = ("profiles.js", "spantables.js", "statements.js")
 
     def text(self, summary: Summary) -> Sequence[Block]:
         entries = _gated(summary)
@@ -34,7 +37,9 @@ class Requests(Section):
             return ()
         several = len({entry.phase for entry in entries}) > 1
         columns: list[Column[EndpointStatements]] = [
-            Column("Phase", lambda entry: Cell(_phase(entry), "dim"), text=True, shown=several),
+            Column(
+                "Phase", lambda entry: Cell(phase_title(entry.phase, entry.variant), "dim"), text=True, shown=several
+            ),
             Column("Endpoint", lambda entry: entry.endpoint, text=True),
             Column("Traced", lambda entry: number(entry.requests), from_width=100),
             Column("Statements", statements),
@@ -49,9 +54,10 @@ class Requests(Section):
             return None
         phases: dict[str, list[EndpointStatements]] = {}
         for entry in summary.statements:
-            phases.setdefault(_phase(entry), []).append(entry)
-        gated = {_phase(entry) for entry in _gated(summary)}
+            phases.setdefault(phase_title(entry.phase, entry.variant), []).append(entry)
+        gated = {phase_title(entry.phase, entry.variant) for entry in _gated(summary)}
         return {
+            "data": span_statements(report.run),
             "phases": phases,
             "open": gated,
             "kinds": {kind: title for kind, title in KINDS.items() if _shown(kind, summary.statements)},
@@ -80,7 +86,3 @@ def _shown(kind: str, entries: Sequence[EndpointStatements]) -> bool:
 
 def statements(entry: EndpointStatements) -> str:
     return number(entry.statements_per_request)
-
-
-def _phase(entry: EndpointStatements) -> str:
-    return f"{entry.phase} (build {entry.variant.upper()})" if entry.variant else entry.phase

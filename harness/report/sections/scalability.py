@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.record.summary import PhaseSummary, Summary
-from harness.record.summary import Scalability as Fit
+from harness.record.phase_summary import PhaseSummary
+from harness.record.phase_summary import Scalability as Fit
+from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Report, Section, shown_as_text
 from harness.report.formatting import number, percent, rate
@@ -21,8 +22,9 @@ class Scalability(Section):
         if not fitted:
             return ()
         intro = (
-            "The Universal Scalability Law, fitted to the steps. Contention is the share of the work that waits for "
-            "what only one request may have, such as a lock or a core. Coherency is what requests cost each other."
+            "The Universal Scalability Law, fitted to the steps. Contention is the share of the work that only one "
+            "request can do at a time, because of a lock or a core, for example. Coherency is what concurrent requests "
+            "cost each other."
         )
         columns: list[Column[PhaseSummary]] = [
             Column("Phase", lambda phase: phase.name, text=True),

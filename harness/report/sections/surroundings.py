@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.analysis.database_statements import Statement, statements_of
+from harness.analysis.database_statements import Statement, statements_in
 from harness.metrics.formatting import number
 from harness.record.plain_text import plain
 from harness.report.blocks import Block, Cell, Column, Paragraph, table
@@ -25,7 +25,7 @@ class Surroundings(Section):
         blocks: list[Block] = []
         for record in report.run.phases:
             requests = sum(part.requests for part in record.totals)
-            for source, found in statements_of(record, report.run).items():
+            for source, found in statements_in(record, report.run).items():
                 if record.plan.measured and found:
                     total_ms = sum(statement.total_ms for statement in found)
                     took = f"{len(found)} statements took {seconds(total_ms / 1000)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.record.summary import Summary, Suspect
+from harness.record.changes import Suspect
+from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Column, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import seconds
@@ -46,7 +47,7 @@ def _groups(summary: Summary) -> list[tuple[str, list[Suspect]]]:
     """Suspects and candidates, each with an introduction; empty groups are left out."""
     than = "in build A" if summary.duet else "in the baseline"
     sure = f"Functions that use more CPU time per request than {than}."
-    likely = "Functions that are likely to use more; one in ten such is named by chance."
+    likely = "Functions that are likely to use more; about one in ten is named by chance."
     return [(intro, found) for intro, found in ((sure, summary.suspects), (likely, summary.candidates)) if found]
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.analysis.contamination import spans_of
 from harness.plan.duet import B
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import RunPlan
 from harness.plan.phases import KINDS
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram, highest_of
@@ -80,7 +82,10 @@ def chart_data(run: RunRecording, summary: Summary) -> dict[str, Any]:
         "seconds": axis.seconds,
         "phases": _phases(records),
         "behind": "build A" if plan.is_duet else "baseline",
-        "contaminated": contaminated_spans(summary),
+        "contaminated": spans_of(
+            second for phase in summary.phases if phase.contamination for second in phase.contamination.seconds
+        ),
+        "faults": _faults(summary),
         "limits": _limits(summary),
         "bounds_ms": bounds,
         "endpoints": endpoints,
@@ -105,12 +110,17 @@ def _phases(records: Sequence[PhaseRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def contaminated_spans(summary: Summary) -> list[tuple[int, int]]:
-    """Start and end of the times, in seconds of the run, in which other processes took the cores."""
-    seconds = {second for phase in summary.phases if phase.contamination for second in phase.contamination.seconds}
-    begins = sorted(second for second in seconds if second - 1 not in seconds)
-    ends = sorted(second + 1 for second in seconds if second + 1 not in seconds)
-    return list(zip(begins, ends, strict=True))
+def _faults(summary: Summary) -> list[dict[str, Any]]:
+    """Each fault from its start to its end, and until the target had recovered (``back_s``)."""
+    return [
+        {
+            "name": plain(fault.name),
+            "start_s": fault.start_s,
+            "end_s": summary.duration_s if fault.end_s is None else fault.end_s,
+            "back_s": None if fault.end_s is None or not fault.recovered else fault.end_s + (fault.recovery_s or 0.0),
+        }
+        for fault in summary.faults
+    ]
 
 
 def _tone(phase: Phase) -> str:
@@ -119,13 +129,16 @@ def _tone(phase: Phase) -> str:
 
 
 def _limits(summary: Summary) -> list[dict[str, Any]]:
-    """The limits of gates on response times, each over the phase that its gate read (or the whole run)."""
+    """The limits of gates on response times, each over the phase or the fault that its gate read (or the whole run)."""
     spans = {phase.name: (phase.start_s, phase.end_s) for phase in summary.phases}
+    of_faults = {fault["name"]: (fault["start_s"], fault["end_s"]) for fault in _faults(summary)}
     limits: list[dict[str, Any]] = []
     for gate in summary.gates:
         if gate.unit != "ms" or gate.limit is None:
             continue
         start_s, end_s = spans.get(gate.phase or "", (0.0, summary.duration_s))
+        if gate.fault is not None:
+            start_s, end_s = of_faults.get(plain(gate.fault), (start_s, end_s))
         endpoint = None if gate.endpoint is None else plain(gate.endpoint)
         limits.append({"ms": gate.limit, "start_s": start_s, "end_s": end_s, "endpoint": endpoint})
     return limits
@@ -163,7 +176,8 @@ def range_bounds_ms(plan: RunPlan) -> tuple[float, float]:
     limits = [
         gate.comparison.value
         for gate in plan.gates
-        if gate.comparison.unit == "ms" and not gate.comparison.baseline and gate.comparison.comparator in ("<", "<=")
+        if gate.comparison.unit == "ms" and gate.comparison.is_upper
+        if not gate.comparison.baseline and gate.comparison.fault is None
     ]
     return (min(limits) / 2, min(limits)) if limits else _DEFAULT_BOUNDS_MS
 

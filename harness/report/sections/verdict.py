@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.plan.duet import A
 from harness.plan.phases import holds_one_level
-from harness.record.summary import PhaseSummary, Summary
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Headline, Items
 from harness.report.contents import Report, Section
 from harness.report.formatting import counted, duration, ms, number, percent, rate, seconds
@@ -36,7 +37,7 @@ class Verdict(Section):
             "reasons": _own_reasons(report.summary),
             "gates": [gate for gate in report.summary.gates if gate.status == report.summary.verdict != "pass"],
             "facts": _bench_facts(report.summary) if report.suite else _run_facts(report.summary),
-            "warnings": list(dict.fromkeys(report.summary.warnings)),
+            "warnings": new_warnings(report.summary),
         }
 
 
@@ -47,11 +48,17 @@ class Warnings(Section):
     title = "Warnings"
 
     def text(self, summary: Summary) -> Sequence[Block]:
-        warnings = [Cell(warning, "warning") for warning in dict.fromkeys(summary.warnings)]
+        warnings = [Cell(warning, "warning") for warning in new_warnings(summary)]
         return [Items(warnings)] if warnings else ()
 
     def values(self, report: Report) -> None:  # noqa: ARG002 - it lists them with the verdict
         return None
+
+
+def new_warnings(summary: Summary) -> list[str]:
+    """Each reason once, without those that the causes contain."""
+    said = [cause.what.text for explanation in summary.explanations for cause in explanation.causes]
+    return [each for each in dict.fromkeys(summary.warnings) if not any(cause in each for cause in said)]
 
 
 def _own_reasons(summary: Summary) -> list[str]:

@@ -1,4 +1,4 @@
-"""How Alembic runs the store's migrations: on the connection, and in the transaction, of ``harness.store.opening``."""
+"""How Alembic runs migrations: on the connection and in the transaction of ``store.opening``."""
 
 from alembic import context
 

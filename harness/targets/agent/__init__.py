@@ -1,4 +1,4 @@
-"""What runs inside a managed target. This folder is in its PYTHONPATH, so its file names must be unlikely ones.
+"""What runs inside a managed target, from its PYTHONPATH; so file names must be unlikely ones.
 
 (The target could import a file here in place of its own of the same name.)
 """

@@ -1,4 +1,4 @@
-"""The memory agent: a thread in each Python process of a managed target that turns memray on and off on request.
+"""The memory agent: a thread in each Python process that turns memray on and off on request.
 
 Until then it sleeps in ``accept`` and costs nothing; memray is imported only on request. It needs only the standard
 library: the target may run on another Python than the harness, without memray.

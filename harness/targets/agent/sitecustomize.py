@@ -1,4 +1,4 @@
-"""Python imports this at its start in every process of a managed target: it opens the process to the samplers.
+"""Imported by each Python process of a managed target at its start: opens it to the samplers.
 
 It starts the memory agent, gives py-spy permission if the system would deny it, and removes itself from the path.
 

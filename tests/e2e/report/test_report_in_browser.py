@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +13,24 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, sy
 
 from harness.analysis.measurement import measure
 from harness.control.finalize import write_results
+from harness.gates.judge import judge as judge_recording
 from harness.record.measurement import Baseline
 from harness.record.profiles import ProfileIndex, read_spans
-from harness.record.run_folder import RunFolder
+from harness.record.run_folder import RunFolder, write_text
 from harness.recording import open_recording
 from harness.recording.run import read_run
+from harness.report.contents import read_report
+from harness.report.exporters.html import report_html
 from tests.support.benches import FINGERPRINT, bench_folder
+from tests.support.broken_runs import Broken, slow_between, write_faults
 from tests.support.children import wait_until
 from tests.support.judged import judge
-from tests.support.programs import require_program
-from tests.support.reported import HOSTILE_FAILURE, rich_run
+from tests.support.plans import steady
+from tests.support.recordings import Failing, record_run
+from tests.support.reported import HOSTILE_FAILURE, draw, rich_run
+from tests.support.requirements import require_program
+from tests.unit.analysis.test_traces import LOOP, Made
+from tests.unit.analysis.test_waits import LOCKED, with_profile
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -61,7 +70,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def open_report(browser: Browser, folder: RunFolder, seen: Seen, **options: Any) -> Page:
+def open_report(browser: Browser, folder: RunFolder, seen: Seen, address: str | None = None, **options: Any) -> Page:
+    page = visit(browser, address or folder.report.as_uri(), seen, **options)
+    drawn(page)
+    return page
+
+
+def visit(browser: Browser, address: str, seen: Seen, **options: Any) -> Page:
     page = browser.new_context(**options).new_page()
 
     def console(message: ConsoleMessage) -> None:
@@ -80,8 +95,7 @@ def open_report(browser: Browser, folder: RunFolder, seen: Seen, **options: Any)
     page.on("console", console)
     page.on("dialog", opened)
     page.context.route("**/*", requested)
-    page.goto(folder.report.as_uri())
-    drawn(page)
+    page.goto(address)
     return page
 
 
@@ -129,9 +143,11 @@ def test_a_script_that_got_into_the_page_neither_runs_nor_reaches_the_network(
         "<img src='http://127.0.0.1:9/image'><link rel='stylesheet' href='http://127.0.0.1:9/style'>"
         "<form id='sent' action='http://127.0.0.1:9/form'></form>"
     )
-    (tmp_path / "report.html").write_text(folder.report.read_text("utf-8").replace("</main>", f"{foreign}</main>"))
+    text = folder.report.read_text("utf-8").replace("</main>", f"{foreign}</main>")
+    opened = tmp_path / "report.html"
+    opened.write_text(re.sub('(id="plotly-source">)[^<]*', r"\1", text))  # charts take two thirds of the time
     seen = Seen()
-    page = open_report(browser, RunFolder(tmp_path), seen)
+    page = visit(browser, opened.as_uri(), seen)
     reached = page.evaluate("fetch('http://127.0.0.1:9/fetch').then(() => true, () => false)")
     page.evaluate("document.getElementById('sent').submit()")
     assert not reached
@@ -272,8 +288,7 @@ def test_the_baseline_table_shows_only_what_has_changed(page: Page) -> None:
     page.uncheck("#baseline-changed")
 
 
-def test_a_long_table_says_how_many_rows_it_has_and_shows_all(browser: Browser, folder: RunFolder) -> None:
-    page = open_report(browser, folder, Seen(), viewport={"width": 1280, "height": 900})
+def test_a_long_table_says_how_many_rows_it_has_and_shows_all(page: Page) -> None:
     box = page.locator(".scroll:has(> #baseline-table)")
     rows = page.locator("#baseline-table tbody:not([hidden]) tr[data-meaning]")
     assert box.evaluate("box => box.scrollHeight > box.clientHeight")
@@ -282,7 +297,6 @@ def test_a_long_table_says_how_many_rows_it_has_and_shows_all(browser: Browser, 
     more.click()
     assert box.evaluate("box => box.scrollHeight <= box.clientHeight")
     assert more.count() == 0
-    page.context.close()
 
 
 def test_error_samples_unfold(page: Page) -> None:
@@ -423,28 +437,6 @@ def test_brushing_a_span_of_the_timeline_shows_the_samples_of_that_span(page: Pa
     assert total(page) == whole
 
 
-def test_the_address_keeps_what_is_selected(browser: Browser, page: Page, folder: RunFolder) -> None:
-    page.select_option("#endpoint", label="POST /checkout")
-    page.select_option("#flame-cpu .flame-profile", label="ramp")
-    page.evaluate("selection.set({span: [1, 3]})")
-    drawn(page)
-    address = page.url
-    shown = total(page)
-    page.evaluate("selection.set({endpoint: '', phase: '', span: null})")
-    drawn(page)
-    assert "=" not in page.url
-    other = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    other.goto(address)
-    drawn(other)
-    for select in ("#endpoint", "#distribution-endpoint"):
-        assert other.locator(f"{select} option:checked").inner_text() == "POST /checkout"
-    for select in ("#endpoint-phase", "#distribution-phase", "#flame-cpu .flame-profile"):
-        assert other.locator(f"{select} option:checked").inner_text() == "ramp"
-    assert other.evaluate("document.getElementById('cpu').layout.xaxis.range") == [1, 3]
-    assert 0 < total(other) == shown == samples_in(folder, 0, (1, 3))
-    other.context.close()
-
-
 def test_memory_is_shown_in_bytes(page: Page) -> None:
     assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
 
@@ -468,12 +460,40 @@ def test_dark_and_light_reach_page_and_charts(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def dark(browser: Browser, folder: RunFolder) -> Iterator[tuple[Page, Seen]]:
-    """The page where the system is dark, on a phone."""
+def selected(opened: tuple[Page, Seen]) -> tuple[str, int]:
+    """The address of a page with something selected, and how many samples its flame graph shows."""
+    page, _ = opened
+    page.select_option("#endpoint", label="POST /checkout")
+    page.select_option("#flame-cpu .flame-profile", label="ramp")
+    page.evaluate("selection.set({span: [1, 3]})")
+    drawn(page)
+    address, shown = page.url, total(page)
+    page.evaluate("selection.set({endpoint: '', phase: '', span: null})")
+    drawn(page)
+    assert "=" not in page.url
+    return address, shown
+
+
+@pytest.fixture(scope="module")
+def dark(browser: Browser, folder: RunFolder, selected: tuple[str, int]) -> Iterator[tuple[Page, Seen]]:
+    """That page where the system is dark, on a phone."""
     seen = Seen()
-    page = open_report(browser, folder, seen, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    size = {"width": 390, "height": 844}
+    page = open_report(browser, folder, seen, selected[0], viewport=size, color_scheme="dark")
     yield page, seen
     page.context.close()
+
+
+def test_the_address_keeps_what_is_selected(
+    dark: tuple[Page, Seen], selected: tuple[str, int], folder: RunFolder
+) -> None:
+    page, _ = dark
+    for select in ("#endpoint", "#distribution-endpoint"):
+        assert page.locator(f"{select} option:checked").inner_text() == "POST /checkout"
+    for select in ("#endpoint-phase", "#distribution-phase", "#flame-cpu .flame-profile"):
+        assert page.locator(f"{select} option:checked").inner_text() == "ramp"
+    assert page.evaluate("document.getElementById('cpu').layout.xaxis.range") == [1, 3]
+    assert 0 < total(page) == selected[1] == samples_in(folder, 0, (1, 3))
 
 
 def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(dark: tuple[Page, Seen]) -> None:
@@ -537,5 +557,70 @@ def test_the_page_of_a_large_bench_is_drawn_within_its_boxes(browser: Browser, b
     assert points(page, "order") != first
     page.set_viewport_size({"width": 390, "height": 900})
     until(page, "document.documentElement.scrollWidth <= 390")
+    assert seen.errors == []
+    page.context.close()
+
+
+def cells(page: Page, table: str) -> list[list[str]]:
+    rows = page.locator(f"{table} tbody tr")
+    return [rows.nth(place).locator("td").all_inner_texts() for place in range(rows.count())]
+
+
+def test_waits_and_statements_of_a_span_are_compared_with_the_rest_of_the_phase(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """From 5 to 10 s, threads wait five times as often, and each request has a loop of statements."""
+    folder = record_run(tmp_path, phases=[steady(rate=50, seconds=20)], lead_in_s=0.0)
+    with_profile(folder, "waits", {LOCKED: [10, 50, 10, 10]})
+    made = Made(read_run(folder))
+    for second in range(20):
+        request = made.request(at_s=second + 0.5)
+        root = made.span(request, "server", 0, 90)
+        for number in range(38 if 5 <= second < 10 else 2):
+            made.span(request, "database", number, number + 0.5, LOOP, root)
+    run = made.save()
+    write_text(folder.summary, judge_recording(run).to_json())
+    write_text(folder.report, report_html(read_report(folder, run)))
+
+    seen = Seen()
+    page = open_report(browser, folder, seen, viewport={"width": 1280, "height": 900})
+    until(page, "document.querySelector('#waits td') !== null")
+    ((phase, what, place, threads, _),) = cells(page, "#waits")
+    assert (phase, what, place, threads) == ("steady", "a lock", "get_stock (shop/db.py:31)", "0.8")
+    assert page.locator("#span-statements").is_hidden()
+    page.evaluate("selection.set({span: [5, 10]})")
+    ((_, _, _, threads, per_request, threads_in_rest, per_request_in_rest),) = cells(page, "#waits")
+    assert (threads, threads_in_rest) == ("2", "0.4")
+    assert float(per_request.split()[0]) == pytest.approx(5 * float(per_request_in_rest.split()[0]), rel=0.2)
+    (statements,) = cells(page, "#span-statements")
+    assert statements[:7] == ["steady", "GET /products", "5", "38", "2", "19 ms", "1 ms"]
+    assert statements[7] == f"38 × {LOOP}"
+    assert seen.errors == []
+    page.context.close()
+
+
+def test_faults_are_shaded_and_named_in_every_chart_over_time(browser: Browser, tmp_path: Path) -> None:
+    name = "db <script>alert(3)</script> slow"
+    found = record_run(
+        tmp_path,
+        phases=[steady(rate=100, seconds=30)],
+        lead_in_s=0.0,
+        latency=slow_between((10, 16)),
+        failures=[Failing(0.01)],
+    )
+    folder = draw(write_faults(found, Broken(name, 10.0, 15.0), Broken("restart", 20.0, 20.0, kind="process")))
+    seen = Seen()
+    page = open_report(browser, folder, seen, viewport={"width": 1280, "height": 900})
+    for chart in ("throughput", "percentiles", "started", "errors-chart", "heatmap", "cpu", "generator"):
+        page.locator(f"#{chart}").scroll_into_view_if_needed()
+        drawn(page)
+        node = f"document.getElementById('{chart}')"
+        shapes = page.evaluate(f"{node}.layout.shapes.map((shape) => [shape.x0, shape.x1])")
+        assert [10, 15] in shapes, chart
+        assert [20, 20] in shapes
+        texts = page.evaluate(f"{node}.layout.annotations.map((annotation) => annotation.hovertext)")
+        assert any("script" in text for text in texts)
+        assert "restart" in texts
+    assert page.locator("#faults tbody tr").count() == 2
     assert seen.errors == []
     page.context.close()

@@ -10,9 +10,9 @@ import pytest
 
 from harness.analysis.changes import changes_of
 from harness.analysis.measurement import measure
+from harness.record.changes import Change
 from harness.record.measurement import Baseline
 from harness.record.run_folder import write_text
-from harness.record.summary import Change
 from harness.recording import open_recording
 from harness.report import write_reports
 from tests.support.judged import judge
@@ -65,7 +65,7 @@ def test_error_rates_are_compared_by_difference(tmp_path: Path) -> None:
     assert errors.change == pytest.approx(0.1, abs=0.03)
 
 
-def test_the_same_again_is_no_change(tmp_path: Path) -> None:
+def test_an_equal_run_is_not_a_change(tmp_path: Path) -> None:
     found = compared(tmp_path, {}, {})
     assert {found["", metric].meaning for metric in ("p50", "p95", "mean", "throughput")} == {"no clear change"}
 
@@ -83,8 +83,8 @@ def test_a_baseline_of_another_load_is_not_compared_with_and_the_report_says_so(
     assert {change.phase for change in changes_of(open_recording(run))} == {"calm"}
     write_text(run.summary, judge(run).to_json())
     write_reports(run)
-    (reason,) = re.findall(r"<p class=\"note\" data-not-compared>(.*?)</p>", run.report.read_text())
-    assert all(text in reason for text in ("steady", "40 users", "80 users"))
+    (reason,) = re.findall(r"<p class=\"note\" data-left-out>(.*?)</p>", run.report.read_text())
+    assert all(text in reason for text in ("Not compared: steady", "40 users", "80 users"))
 
 
 def test_without_a_baseline_there_is_nothing_to_compare(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from harness.control.finalize import judged, write_results
 from harness.messages import Option
+from harness.record.gate_result import GateResult
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
-from harness.record.summary import GateResult, Summary, Verdict
+from harness.record.summary import Summary, Verdict
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.benches import bench_folder
@@ -233,7 +234,7 @@ def test_list_shows_each_baseline_once(three: Path) -> None:
 
 def test_list_of_an_empty_store_says_how_to_set_one(reports: Path) -> None:
     reports.mkdir()
-    assert "harness baseline set RUN" in baseline(reports, "list").err
+    assert "harness baseline set latest" in baseline(reports, "list").err
 
 
 def test_reading_commands_make_no_folder(reports: Path) -> None:

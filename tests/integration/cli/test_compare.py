@@ -17,7 +17,8 @@ from harness.cli import cli
 from harness.control.finalize import conclude
 from harness.errors import HarnessError
 from harness.messages import command_line_option
-from harness.plan.model import Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.report.exporters.markdown import escaped
 from harness.store import open_store
@@ -136,6 +137,8 @@ def test_the_baseline_is_named_by_its_word(tmp_path: Path) -> None:
     said = compare(tmp_path, "baseline", c.run_id, "--json")
     assert [run["run_id"] for run in said.json["a"]] == [b.run_id, a.run_id]
     assert (said.exit_code, said.json["a"][0]["verdict"]) == (1, "pass")
+    alone = compare(tmp_path, f"{a.run_id},{b.run_id}", "baseline")
+    assert (alone.exit_code, alone.code) == (2, "compare-baseline-of-itself")
     turned = compare(tmp_path, a.run_id, "baseline", "--json")
     assert [run["run_id"] for run in turned.json["b"]] == [b.run_id]
 

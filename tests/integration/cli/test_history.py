@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.record.measurement import Interval
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_summary
 from tests.support.in_process import Said, harness
@@ -53,6 +54,25 @@ def test_a_step_is_named_with_its_runs_commits_and_acceptance(stepped: str, tmp_
         word for word in ("c6", "c7", "a second look at the stock") if word in " ".join(said.err.split())
     }
     assert "throughput" not in said.err
+
+
+def test_an_acceptance_stands_at_the_step_that_it_is_about(store_url: str, tmp_path: Path) -> None:
+    """P50 improves on the fifth night, P95 gets worse on the tenth, and the twelfth night is accepted."""
+    with open_store(store_url, tmp_path) as store:
+        for number in range(1, 13):
+            entry = make_entry(number, p95=(200 if number < 10 else 260) + number % 3)
+            assert entry.measurement is not None
+            figures = entry.measurement.phases[1].endpoints[""].figures
+            p50 = (60 if number < 5 else 40) + number % 3
+            figures["p50"] = Interval(value=p50, low=p50 - 1, high=p50 + 1)
+            store.record_run(entry)
+        store.accept(entry, "a second look at the stock", most=10)
+    shown = history(tmp_path, store_url, "flash_sale.py", "--json").json
+    steps = {(one["metric"], step["meaning"]): step for one in shown["series"] for step in one["steps"]}
+    assert {step: bool(found["accepted"]) for step, found in steps.items()} == {
+        ("p50", "better"): False,
+        ("p95", "worse"): True,
+    }
 
 
 def test_a_history_is_written_as_page_markdown_and_json(stepped: str, tmp_path: Path) -> None:

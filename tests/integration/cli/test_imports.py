@@ -57,14 +57,16 @@ def test_a_load_process_starts_without_what_reads_and_reports_runs(process: str)
     loaded = loaded_by(f"harness.engine.{process}")
     # Locust itself brings Flask and jinja2.
     assert not {"alembic", "pandas", "plotly", "pyarrow", "rich", "scipy", "sqlalchemy"} & loaded
-    only_worker = {"harness.cpu_meter"} if process == "worker" else set()
+    only_worker = {"harness.control_groups", "harness.cpu_meter"} if process == "worker" else set()
     assert {".".join(name.split(".")[:2]) for name in loaded if name.startswith("harness.")} - only_worker == {
         "harness.cluster",
         "harness.engine",
         "harness.errors",
+        "harness.feeders",
         "harness.messages",
         "harness.metrics",
         "harness.plan",
+        "harness.prctl",
         "harness.record",
     }
 

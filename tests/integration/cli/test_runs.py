@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.control.finalize import conclude
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import read_model
 from harness.store import open_store
 from tests.support.baselines import make_entry, make_summary

@@ -43,15 +43,15 @@ def test_wrong_input_is_exit_code_2_wherever_the_message_goes(streams: str, tmp_
     assert shell(f"--version {streams.replace('/dev/full', '/dev/null')}", tmp_path) == 0
 
 
-def test_output_that_nobody_reads_is_no_failed_gate(tmp_path: Path) -> None:
+def test_output_without_a_reader_does_not_fail_a_gate(tmp_path: Path) -> None:
     assert shell("doctor --json | true", tmp_path) == 4
 
 
-def test_a_full_disk_behind_the_output_is_no_failed_gate(tmp_path: Path) -> None:
+def test_a_full_disk_for_the_output_does_not_fail_a_gate(tmp_path: Path) -> None:
     assert shell("doctor --json >/dev/full", tmp_path) == 4
 
 
-def test_a_run_whose_log_takes_nothing_is_judged_and_reported(tmp_path: Path) -> None:
+def test_a_run_whose_log_cannot_be_written_is_judged_and_reported(tmp_path: Path) -> None:
     (tmp_path / "getter.py").write_text(SCENARIO)
     with stream_that_takes_nothing("closed pipe") as log, CountingServer().running() as server:
         ran = subprocess.run(

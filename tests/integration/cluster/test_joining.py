@@ -59,7 +59,7 @@ def code_of(reply: object) -> str:
     return Message.from_data(reply["reason"]).code
 
 
-def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
+def test_peers_without_the_secret_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
     secret = new_secret()
     listen_address = ListenAddress(secret=secret)
     replies: list[object] = []
@@ -111,11 +111,11 @@ def test_strangers_neither_join_nor_disturb_the_run(server: CountingServer, tmp_
     assert journal.end_reason == "done"
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
-    # The join request was understood once; played back it was not.
+    # The join request was accepted once; its replay was not.
     assert (tmp_path / "run" / "harness.log").read_text().count("accepts no workers from other machines") == 1
 
 
-def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> None:
+def test_the_targets_url_is_not_a_process_argument(tmp_path: Path) -> None:
     """Those everybody on the machine can read."""
     plan = plan_of(scenario(tmp_path, GETTER), [phase((1, 1, 30))])
     with LoadProcesses(fork_server(), RunFolder.create(tmp_path, "run"), plan) as load:
@@ -126,7 +126,7 @@ def test_what_the_targets_url_holds_is_no_process_argument(tmp_path: Path) -> No
     assert "s3cret" not in "".join(shown)
 
 
-def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_words(
+def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_output(
     server: CountingServer, tmp_path: Path
 ) -> None:
     only_the_master = GETTER + textwrap.indent(
@@ -150,7 +150,7 @@ def test_a_worker_that_cannot_begin_ends_the_run_at_once_with_its_last_words(
     assert str(reason.params["last_line"]).endswith("LookupError: no licence here")
 
 
-def test_a_task_that_quits_the_runner_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
+def test_a_task_that_quits_the_runner_ends_the_run_gracefully(server: CountingServer, tmp_path: Path) -> None:
     quitter = """
     from locust import FastHttpUser, constant, task
 
@@ -169,7 +169,7 @@ def test_a_task_that_quits_the_runner_ends_the_run_in_order(server: CountingServ
     assert requests_by_endpoint(journal) == server.served
 
 
-def test_a_worker_whose_event_loop_stands_still_is_not_lost(server: CountingServer, tmp_path: Path) -> None:
+def test_a_worker_whose_event_loop_is_blocked_is_not_lost(server: CountingServer, tmp_path: Path) -> None:
     absorbed = """
     from gevent.monkey import get_original
     from locust import FastHttpUser, constant, task

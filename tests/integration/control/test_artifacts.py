@@ -111,7 +111,7 @@ def test_a_location_that_does_not_respond_is_not_taken_for_empty(
     assert (raised.value.code, raised.value.params["reason"]) == ("artifacts-unavailable", "timed out")
 
 
-def test_whoever_fetches_second_opens_what_is_there(
+def test_a_second_fetch_opens_the_fetched_folder(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location = ArtifactLocation(str(tmp_path / "kept"))
@@ -183,7 +183,7 @@ def test_an_error_that_repeats_the_url_does_not_show_its_password(
 
 
 @pytest.mark.parametrize("url", ["ftp://host:21/runs", "memory://bucket/runs", "file:///srv/runs", "/srv/runs"])
-def test_a_url_without_credentials_is_shown_as_it_is(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_without_credentials_is_shown_unchanged(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, url)
     found = artifact_location()
     assert found is not None

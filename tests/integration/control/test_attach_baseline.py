@@ -10,7 +10,7 @@ from harness.analysis.measurement import measure
 from harness.api.result import Run
 from harness.control.finalize import conclude, look_up_baseline
 from harness.messages import Message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.environment import Environment
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_model
@@ -27,7 +27,13 @@ def ended_run(reports: Path, number: int, *, environment: Environment | None = N
     environment = environment or make_environment()
     run_id = f"2026020{number}T090000Z-shop-{profile}-000{number}"
     folder = record_run(
-        reports, run_id=run_id, profile=profile, phases=[steady(20, 10)], gates=[GATE], environment=environment
+        reports,
+        run_id=run_id,
+        profile=profile,
+        phases=[steady(20, 10)],
+        gates=[GATE],
+        environment=environment,
+        endpoints={"GET /": 1.0},
     )
     with open_store(None, reports) as store:
         conclude(folder, read_model(folder.plan, RunPlan), environment, store)

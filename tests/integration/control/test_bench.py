@@ -13,7 +13,7 @@ from harness.errors import HarnessError, problems_of
 from harness.plan.bench_resolve import resolve_bench
 
 
-def test_benchmarks_that_are_only_listed_are_no_broken_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_benchmarks_does_not_break_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_x.py").write_text("def test_x(benchmark): benchmark(range, 1)\n")
     monkeypatch.chdir(tmp_path)
     output: list[str] = []

@@ -13,7 +13,7 @@ from harness.control.artifacts import VARIABLE, ArtifactLocation
 from harness.control.finalize import conclude, copy_run
 from harness.control.run_lookup import find_or_fetch
 from harness.errors import HarnessError
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 from harness.store import open_store
@@ -66,7 +66,7 @@ def test_a_run_that_is_nowhere_is_reported_with_where_it_was_looked_for(
 
 
 class _Slow(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """A location for which somebody loses patience."""
+    """A location that takes so long that the user interrupts."""
 
     protocol = "slow"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.control.finalize import conclude
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.measurement import Baseline
 from harness.record.run_folder import read_model
 from harness.record.summary import Summary
@@ -41,6 +41,7 @@ def night(
         scenario="shop",
         profile="nightly",
         phases=[steady(50, 30)],
+        endpoints={"GET /products": 1.0},
         gates=[gate],
         latency=lognormal(20 * luck * slower, 0.3),
         seed=number,
@@ -70,7 +71,10 @@ def test_a_change_slipped_in_on_the_seventh_night_fails_a_night_soon_after(repor
     assert first > 0, "one night must not tell, else this test shows nothing"
     (gate,) = after[first].gates
     assert (gate.code, gate.params["nights"]) == ("gate-nights-beyond-limit", first + 1)
+    assert (gate.params["since"], gate.runs) == (after[0].run_id, first + 1)
     kept = read_model(reports / after[first].run_id / "baseline.json", Baseline)
+    (open_yet,) = after[first - 1].gates
+    assert (open_yet.code, open_yet.params["nights"]) == ("gate-nights-open", first)
     assert [run for run in kept.undecided if run > before[-1].run_id] == [
         summary.run_id for summary in reversed(after[:first])
     ]

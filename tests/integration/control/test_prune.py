@@ -108,7 +108,7 @@ def test_the_figures_of_a_history_outlive_their_folders(reports: Path, monkeypat
     assert left(reports) == (set(), set(runs[1:]))
 
 
-def test_failed_runs_stay_for_as_long_as_the_policy_says(reports: Path) -> None:
+def test_failed_runs_are_kept_as_long_as_the_policy_states(reports: Path) -> None:
     verdicts: list[Verdict | None] = ["pass", "inconclusive", "fail", "broken", None]
     runs = [made_run(reports, n, verdict=verdict, stored=verdict is not None) for n, verdict in enumerate(verdicts)]
     output = prune(reports, "--keep", "0", "--keep-failed", "5000w")
@@ -173,7 +173,7 @@ def test_a_run_that_is_going_on_is_never_removed(reports: Path) -> None:
     assert (found.run_id, found.verdict, found.begun) == (going, None, True)
 
 
-def test_what_another_prune_has_removed_meanwhile_is_no_error(reports: Path) -> None:
+def test_what_another_prune_has_removed_meanwhile_is_not_an_error(reports: Path) -> None:
     runs = [made_run(reports, number) for number in (1, 2, 3)]
     with open_store(None, reports) as store:
         first = control.prune(reports, store, keep=0, on_removed=lambda _: assert_pruned(reports))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from harness.control.finalize import conclude, judge_again
 from harness.plan.expression import parse_requirement
-from harness.plan.model import Gate, RunPlan
+from harness.plan.model.run import Gate, RunPlan
+from harness.record.gate_result import GateResult
+from harness.record.resources import REFERENCE_WORK
 from harness.record.run_folder import RunFolder, read_model
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
 from tests.support.latencies import lognormal
 from tests.support.plans import steady
@@ -24,7 +27,14 @@ def run_id(number: int) -> str:
     return f"202602{number:02}T020000Z-shop-nightly-0001"
 
 
-def night(reports: Path, number: int, *, slower: float = 1.0, gates: tuple[str, ...] = GATES) -> Summary:
+def night(
+    reports: Path,
+    number: int,
+    *,
+    slower: float = 1.0,
+    gates: tuple[str, ...] = GATES,
+    sampled: Callable[[float], dict[str, dict[str, float]]] | None = None,
+) -> Summary:
     """What the ``number``th night concludes."""
     environment = make_environment().model_copy(update={"target_commit": f"c{number}"})
     folder = record_run(
@@ -33,10 +43,12 @@ def night(reports: Path, number: int, *, slower: float = 1.0, gates: tuple[str, 
         scenario="shop",
         profile="nightly",
         phases=[steady(50, 20)],
+        endpoints={"GET /products": 1.0},
         gates=gates,
         latency=lognormal(20 * slower, 0.2),
         seed=number,
         environment=environment,
+        sampled=sampled,
         epoch_s=datetime(2026, 2, number, 2, tzinfo=UTC).timestamp(),
     )
     with open_store(None, reports) as store:
@@ -73,6 +85,25 @@ def test_a_step_up_fails_with_its_third_run_until_somebody_accepts_it(reports: P
         accepted = RunEntry(failed, make_environment().fingerprint, reports / failed.run_id)
         store.accept(accepted, "a second look at the stock", most=10)
     assert night(reports, 11, slower=1.3).verdict == "pass"
+
+
+@pytest.mark.parametrize("taken_s", [8, 20])
+def test_cpu_time_at_equal_speed_counts_in_all_seconds(reports: Path, taken_s: int) -> None:
+    def sampled(at_s: float) -> dict[str, dict[str, float]]:
+        taken = at_s < taken_s
+        return {
+            "target": {"cpu_percent": 60.0 if taken else 50.0, "waiting_percent": 60.0 if taken else 0.0},
+            "machine": {"others_percent": 180.0 if taken else 0.0, "cores": 2.0},
+            REFERENCE_WORK: {"one_us": 100.0},
+        }
+
+    gates = ("cpu_per_request no step up",)
+    for number in range(1, 7):
+        last = night(reports, number, gates=gates, sampled=sampled)
+    (gate,), (phase,) = last.gates, last.phases
+    assert phase.contamination is not None
+    assert (gate.status, gate.code, gate.seconds_left_out) == ("pass", "gate-no-step", 0)
+    assert gate.observed == pytest.approx(phase.intervals["cpu_per_request"].value)
 
 
 def test_a_step_that_is_undone_no_longer_fails(reports: Path) -> None:

@@ -1,4 +1,4 @@
-"""A run receives spans where the target sends them; if it cannot, it goes on with one warning and what to do."""
+"""A run receives spans where the target sends them; if it cannot, it continues with one warning and a remedy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import pytest
 
 from harness.control.traces import PORT, receive_traces
 from harness.errors import HarnessError
-from harness.plan.model import AttachedTarget, RunPlan, Sampling, ShopTarget, Target, TraceSampling, Variant
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import Sampling, TraceSampling
+from harness.plan.model.target import AttachedTarget, PlannedTarget, ShopTarget, Variant
 from tests.support.children import free_port
 from tests.support.plans import make_plan, steady
 from tests.support.targets import run_folder
 
 
-def plan_with(traces: TraceSampling | None, target: Target | None = None) -> RunPlan:
+def plan_with(traces: TraceSampling | None, target: PlannedTarget | None = None) -> RunPlan:
     variant = Variant(target=target or ShopTarget())
     return make_plan([steady()]).model_copy(update={"sampling": Sampling(traces=traces), "targets": (variant,)})
 
@@ -41,7 +43,7 @@ def test_spans_of_a_managed_target_are_received_on_a_free_port_of_loopback(tmp_p
             socket.create_connection((host, int(port)))
 
 
-def test_without_the_package_a_run_goes_on_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_a_run_continues_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("opentelemetry.proto")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry.proto", None)  # as if it were not installed

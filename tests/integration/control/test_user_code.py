@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from harness.control import user_code
-from harness.control.user_code import Verification
+from harness.control.hooks import HookRun, Verification, verify_target
+from harness.engine.fork_server import ForkServer
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Message, Option, message
 from harness.plan.description import ScenarioDescription
@@ -34,7 +35,7 @@ def describe(scenario: Path | str, **options: Any) -> ScenarioDescription:
 
 
 def verify(files: list[Path], url: str, **options: Any) -> Verification:
-    return user_code.verify_target(files, url, fork_server=fork_server(), **options)
+    return verify_target(HookRun(files, 60.0, fork_server()), url, **options)
 
 
 def scenario(folder: Path, text: str, name: str = "shop.py") -> Path:
@@ -369,7 +370,7 @@ def test_a_scenario_whose_import_lasts_can_be_interrupted(tmp_path: Path) -> Non
     wait_until(lambda: have_ended(tmp_path), what="the end of what the scenario started")
 
 
-def test_a_test_that_runs_a_scenario_is_none(tmp_path: Path) -> None:
+def test_a_test_that_runs_a_scenario_is_not_a_user(tmp_path: Path) -> None:
     error = error_of(scenario(tmp_path, "def test_sale(load_test):\n    load_test('shop.py')\n"))
     assert error.code == "scenario-import-failed"
     assert "test_sale" in str(error.params["error"])
@@ -417,3 +418,41 @@ assert isinstance(ui, locust.web.WebUI) and locust.web is sys.modules["locust.we
 assert not hasattr(locust, "webs")
 """
     assert [user.name for user in describe(scenario(tmp_path, uses + USER)).user_classes] == ["Shopper"]
+
+
+LEAVES_A_PROGRAM = """
+import pathlib, subprocess
+left = subprocess.Popen(["sleep", "100"], start_new_session=True)
+pathlib.Path(__file__).with_name("pids").write_text(f"{left.pid} ")
+"""
+LEAVES_A_CHILD = """
+import multiprocessing, os, pathlib, time
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=[100])
+child.start()
+pathlib.Path(__file__).with_name("pids").write_text(f"{child.pid} ")
+"""
+LEAVES_A_COPY = """
+import os, pathlib
+pid = os.fork()
+if pid:
+    pathlib.Path(__file__).with_name("pids").write_text(f"{os.getpid()} ")
+"""
+
+
+@pytest.mark.parametrize(
+    ("leaves", "lives"),
+    [(LEAVES_A_PROCESS, True), (LEAVES_A_PROGRAM, True), (LEAVES_A_CHILD, True), (LEAVES_A_COPY, False)],
+)
+def test_what_setup_leaves_running_lives_until_its_server_is_closed(tmp_path: Path, leaves: str, lives: bool) -> None:
+    indented = leaves.replace("\n", "\n    ")
+    path = scenario(tmp_path, f"{USER}def setup(target):{indented}\n    return 5\n")
+    with ForkServer() as server:
+        result = HookRun([path], 60.0, server, keeps=True)("setup", "http://127.0.0.1:9", [])
+        assert (result["status"], result["data"], result["duration_s"] < 30) == ("pass", 5, True)
+        left = int((tmp_path / "pids").read_text().split()[-1])
+        if lives:
+            assert server.has_strays()
+            assert runs(left)
+        else:  # a copy of the hook's process ends with it
+            wait_until(lambda: not server.has_strays(), what="the end of the copy")
+    wait_until(lambda: have_ended(tmp_path), what="the end of what setup started")

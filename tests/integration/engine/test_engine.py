@@ -17,7 +17,8 @@ from harness.errors import ExitCode, HarnessError
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.model import Gate, SearchRange
+from harness.plan.model.phase import SearchRange
+from harness.plan.model.run import Gate
 from harness.record.endpoint_second import Lateness
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
@@ -41,7 +42,7 @@ GETTER = """
     from harness import HttpUser
 
     class Getter(HttpUser):
-        wait_time = constant(0.02)
+        wait_time = constant(0.05)
 
         @task(3)
         def a(self):
@@ -57,7 +58,7 @@ CROWDED = """
     from harness import HttpUser
 
     class Crowd(HttpUser):
-        wait_time = constant(0.01)
+        wait_time = constant(0.03)
 
         @task
         def go(self):
@@ -70,14 +71,14 @@ def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
     server: CountingServer, tmp_path: Path
 ) -> None:
     phases = [
-        phase((0, 10, 2), name="ramp", kind="ramp"),
+        phase((0, 10, 1), name="ramp", kind="ramp"),
         phase((10, 10, 2)),
         phase((50, 50, 2), model="open", name="open"),
         phase((0, 0, 1), kind="pause", name="pause"),
-        phase((2, 2, 1), (4, 4, 1), kind="stress", name="stress").model_copy(
+        phase((3, 3, 1), (6, 6, 1), kind="stress", name="stress").model_copy(
             update={"until": parse_limit("error_rate > 1%")}
         ),
-        phase((3, 3, 2), name="again"),
+        phase((3, 3, 1.5), name="again"),
     ]
     journal = put_load(plan_of(scenario(tmp_path, GETTER), phases, workers=2), server.url, tmp_path)
     assert requests_by_endpoint(journal) == server.served
@@ -93,7 +94,7 @@ def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
     users = [s.users for s in journal.seconds if steady.start_s + 1 <= s.second < (steady.end_s or 0) - 1]
     assert set(users) <= {10}
     assert response_of(journal, 1).count > 50
-    # Where the word of the new phase comes late, users go on at their own pace until then: once more each, and again.
+    # If the message of the new phase is late, users continue at their own pace until then: one or two iterations more.
     assert 100 <= response_of(journal, 2).count < 150
     assert response_of(journal, 3).count == 0
     assert journal.phases[4].held_segment == 1, "its limit never broke"
@@ -106,13 +107,13 @@ def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: Counting
         at_s = journal.seconds[-1].second if journal.seconds else 0
         (server.stalled.set if at_s == 1 else server.stalled.clear)()
 
-    plan = plan_of(scenario(tmp_path, GETTER), [phase((100, 100, 5), model="open", max_users=20)])
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((100, 100, 4), model="open", max_users=20)])
     journal = put_load(plan, server.url, tmp_path, stall_for_a_second)
     assert requests_by_endpoint(journal) == server.served
     # Nothing was dropped: 20 users were too few while the target stalled, and the others' wait is in their times.
-    assert response_of(journal, 0).count == 500
+    assert response_of(journal, 0).count == 400
     response, service = response_of(journal, 0), service_of(journal, 0)
-    assert service.count == 500
+    assert service.count == 400
     assert response.max_us > 500_000
     assert response.mean_us > service.mean_us + 20_000
     assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
@@ -146,12 +147,12 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
                 while time.thread_time() < until_s:
                     pass
     """
-    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 2), model="open", max_users=4)], stop_timeout_s=30)
+    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 1.2), model="open", max_users=4)], stop_timeout_s=30)
     gate = Gate(comparison=parse_requirement("p95 < 60s"))
     plan = plan.model_copy(update={"gates": (gate,)})
     journal = put_load(plan, server.url, tmp_path)
-    # What it could not do in time it has done all the same.
-    assert requests_by_endpoint(journal) == server.served == {"GET /a": 200}
+    # It did late what it could not do in time.
+    assert requests_by_endpoint(journal) == server.served == {"GET /a": 120}
     folder = RunFolder(tmp_path / "run")
     folder.plan.write_text(plan.model_dump_json())
     summary = judge(folder)
@@ -162,7 +163,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     assert ran.generator_limited in judged.reason
     # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; some were begun and not done yet.
     assert re.search(r"use at least [3456] workers \(--workers", ran.generator_limited)
-    assert ran.late > 150
+    assert ran.late > 90
     assert ran.lateness_ms.p99 is not None
     assert ran.lateness_ms.p99 > 500
 
@@ -244,7 +245,7 @@ def test_max_users_below_the_number_of_workers_is_kept_and_all_arrivals_are_serv
 
 
 def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: CountingServer, tmp_path: Path) -> None:
-    thoughtful = GETTER.replace("constant(0.02)", "constant(60)")
+    thoughtful = GETTER.replace("constant(0.05)", "constant(60)")
     phases = [phase((5, 5, 1)), phase((20, 20, 2), model="open", max_users=5)]
     journal = put_load(plan_of(scenario(tmp_path, thoughtful), phases), server.url, tmp_path)
     assert (response_of(journal, 1).count, journal.events) == (40, [])
@@ -267,12 +268,12 @@ def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: Coun
             wait_time = constant(0.5)
             tasks = [Steps]
     """
-    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 6), model="open", max_users=2)], stop_timeout_s=1)
+    plan = plan_of(scenario(tmp_path, failing), [phase((5, 5, 3), model="open", max_users=2)], stop_timeout_s=1)
     journal = put_load(plan, server.url, tmp_path)
     assert (journal.end_reason, [event.kind for event in journal.events]) == ("done", ["dropped", "scenario"])
 
 
-def test_a_run_that_is_stopped_ends_in_order_with_all_it_did(server: CountingServer, tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_ends_gracefully_with_all_its_results(server: CountingServer, tmp_path: Path) -> None:
     def interrupt(load: LoadProcesses, journal: Journal) -> None:
         if journal.seconds and journal.seconds[-1].second >= 1:
             load.stop("interrupted")
@@ -504,7 +505,7 @@ def test_a_lost_worker_is_reported_and_the_others_go_on(server: CountingServer, 
     journal = put_load(plan, server.url, tmp_path, kill_one)
     (lost,) = journal.events
     assert (lost.kind, journal.end_reason) == ("worker lost", "done")
-    # From one moment on the other worker has all arrivals; before, it had every second one. Each once.
+    # From one moment on, the other worker gets all arrivals; before, it got every second one. Each arrives once.
     due_s = [(number + 0.5) / 50 for number in range(450)]
     shared = sum(at_s < lost.at_s + TAKE_OVER_S - journal.phases[0].start_s for at_s in due_s)
     served = max(server.served.values())
@@ -530,7 +531,7 @@ def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: C
     assert requests_by_endpoint(journal) == server.served
 
 
-def test_a_master_that_stands_still_is_reported_and_then_killed(server: CountingServer, tmp_path: Path) -> None:
+def test_a_stalled_master_is_reported_and_then_killed(server: CountingServer, tmp_path: Path) -> None:
     said: list[str] = []
     watches: list[MasterWatch] = []
 
@@ -546,7 +547,7 @@ def test_a_master_that_stands_still_is_reported_and_then_killed(server: Counting
     assert journal.end_reason is None
 
 
-def test_a_master_that_goes_on_is_not_killed(server: CountingServer, tmp_path: Path) -> None:
+def test_a_master_that_recovers_is_not_killed(server: CountingServer, tmp_path: Path) -> None:
     said: list[str] = []
     watches: list[MasterWatch] = []
 
@@ -614,7 +615,7 @@ def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
     @events.test_start.add_listener
     def prepare(**_):
         print("prepared", flush=True)
-        time.sleep(2)
+        time.sleep(1)
 """
     )
     monkeypatch.chdir(tmp_path)
@@ -627,7 +628,7 @@ def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
     assert (log.count("imported"), log.count("prepared")) == (2, 2)
 
 
-def test_a_load_shape_that_raises_ends_the_run_in_order(server: CountingServer, tmp_path: Path) -> None:
+def test_a_load_shape_that_raises_ends_the_run_gracefully(server: CountingServer, tmp_path: Path) -> None:
     raising = (
         GETTER
         + """
@@ -657,7 +658,7 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     from locust import LoadTestShape
 
     class Other(HttpUser):
-        wait_time = constant(0.02)
+        wait_time = constant(0.05)
 
         @task
         def other(self):
@@ -711,7 +712,7 @@ def test_a_load_shape_ends_with_the_run_time(server: CountingServer, tmp_path: P
     assert requests_by_endpoint(journal) == server.served
 
 
-def test_a_scenario_ends_the_whole_run_and_says_what_it_came_to(server: CountingServer, tmp_path: Path) -> None:
+def test_a_scenario_ends_the_whole_run_with_its_exit_code(server: CountingServer, tmp_path: Path) -> None:
     quits = (
         GETTER
         + """
@@ -841,7 +842,7 @@ def test_each_task_gets_its_share_in_both_models_over_all_workers(server: Counti
             def checkout(self):
                 self.client.count("checkout")
     """
-    phases = [phase((40, 40, 3)), phase((700, 700, 3), model="open", max_users=10)]
+    phases = [phase((40, 40, 2)), phase((700, 700, 2.5), model="open", max_users=10)]
     journal = put_load(plan_of(scenario(tmp_path, weighted), phases, workers=2), server.url, tmp_path)
     for number in range(2):
         counts = requests_by_endpoint(journal, number)
@@ -880,7 +881,7 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
 
 
 @pytest.mark.traced
-def test_an_invalid_report_is_recorded_and_the_run_goes_on(server: CountingServer, tmp_path: Path) -> None:
+def test_an_invalid_report_is_recorded_and_the_run_continues(server: CountingServer, tmp_path: Path) -> None:
     lying = (
         GETTER.replace("class Getter", "from locust import events\n\n    class Getter")
         + """

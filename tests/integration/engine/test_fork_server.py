@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.engine.fork_server import VERIFY, ForkedProcess, ForkServer
+from harness.engine.fork_server import HOOK, ForkedProcess, ForkServer
 from tests.support.children import wait_until
 from tests.support.engine import scenario
 from tests.support.errors import harness_error
@@ -24,7 +24,8 @@ VERIFYING = "from locust import User\ndef verify(target):\n    import os, signal
 def verifying(server: ForkServer, folder: Path, body: str) -> Iterator[ForkedProcess]:
     path = scenario(folder, VERIFYING + body)
     with Path(os.devnull).open("w") as nowhere:
-        process = server.start(VERIFY, stdout=nowhere.fileno(), stderr=nowhere.fileno(), files=[str(path)], url="")
+        options = {"hook": "verify", "files": [str(path)], "url": "", "data": [], "rows": []}
+        process = server.start(HOOK, stdout=nowhere.fileno(), stderr=nowhere.fileno(), **options)
     with process.stdin:
         yield process
 
@@ -46,7 +47,7 @@ def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, stat
 
 def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(tmp_path: Path) -> None:
     with verifying(fork_server(), tmp_path, "time.sleep(60)") as process:
-        wait_until(lambda: VERIFY in psutil.Process(process.pid).cmdline(), what="its name")
+        wait_until(lambda: HOOK in psutil.Process(process.pid).cmdline(), what="its name")
         assert os.getsid(process.pid) == process.pid
         assert (process.wait(0.01), process.poll()) == (None, None)
         process.kill()
@@ -70,7 +71,7 @@ def test_what_a_killed_server_has_forked_ends_with_it(tmp_path: Path) -> None:
     with ForkServer() as server, verifying(server, tmp_path, "time.sleep(60)") as process:
         parent = psutil.Process(process.pid).parent()
         assert parent is not None
-        wait_until(lambda: VERIFY in psutil.Process(process.pid).cmdline(), what="its name")
+        wait_until(lambda: HOOK in psutil.Process(process.pid).cmdline(), what="its name")
         parent.kill()
         assert process.wait(10) == -signal.SIGKILL
         with harness_error("engine-not-started"), verifying(server, tmp_path, "pass"):

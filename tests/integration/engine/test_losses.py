@@ -29,7 +29,7 @@ def getter(folder: Path, task: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["harness.finished", "quit"])
-def test_a_worker_that_says_good_bye_unasked_is_lost(server: CountingServer, tmp_path: Path, kind: str) -> None:
+def test_a_worker_that_leaves_early_is_lost(server: CountingServer, tmp_path: Path, kind: str) -> None:
     leaving = f"""
     runner = self.environment.runner
     if runner.worker_index == 0 and not hasattr(runner, "reported"):

@@ -15,10 +15,11 @@ from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 
 
-def run(folder: Path, url: str, task: str, *, at_import: str = "") -> Journal:
+def run(folder: Path, url: str, task: str, *, at_import: str = "", hold_s: float = 1.5) -> Journal:
     """The load of two users whose task runs these lines after each request; ``Getter.requests`` counts them."""
     head = """
     import os, pathlib, sys, time
+    from gevent.monkey import get_original
     from locust import FastHttpUser, constant, task
     notes = pathlib.Path(__file__).with_name("notes")
 
@@ -32,7 +33,7 @@ def run(folder: Path, url: str, task: str, *, at_import: str = "") -> Journal:
             Getter.requests += 1
     """
     text = textwrap.dedent(head) + textwrap.indent(textwrap.dedent(task), " " * 8) + textwrap.dedent(at_import)
-    return put_load(plan_of(scenario(folder, text), [phase((2, 2, 2))]), url, folder)
+    return put_load(plan_of(scenario(folder, text), [phase((2, 2, hold_s))]), url, folder)
 
 
 def runs(pid: int) -> bool:
@@ -42,8 +43,8 @@ def runs(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("then", ["time.sleep(0.2); return", "while True: pass"])
-def test_what_a_task_forks_off_neither_goes_on_as_a_worker_nor_outlives_it(
+@pytest.mark.parametrize("then", ["time.sleep(0.2); return", 'get_original("time", "sleep")(600)'])
+def test_a_fork_of_a_task_is_not_a_worker_and_does_not_outlive_one(
     server: CountingServer, tmp_path: Path, then: str
 ) -> None:
     forking = f"""
@@ -133,13 +134,13 @@ def test_user_code_that_computes_for_seconds_is_named(server: CountingServer, tm
         begun = time.process_time()
         while time.process_time() - begun < 2: sum(range(10000))
     """
-    journal = run(tmp_path, server.url, computing)
+    journal = run(tmp_path, server.url, computing, hold_s=2)
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("scenario", "event-loop-blocked")
-    assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:17"
+    assert str(event.message.params["location"]) == f"{tmp_path / 'scenario.py'}:18"
 
 
-def test_a_thread_that_goes_on_holds_nothing_up_and_is_named(server: CountingServer, tmp_path: Path) -> None:
+def test_a_thread_that_does_not_end_delays_nothing_and_is_named(server: CountingServer, tmp_path: Path) -> None:
     starting = """
     import threading
     def beat():

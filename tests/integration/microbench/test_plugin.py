@@ -65,7 +65,7 @@ def session(
     return int(ended.ret), read_model(folder / "suite.json", SuiteReport)
 
 
-def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pytester) -> None:
+def test_it_reports_every_benchmark_and_keeps_every_round(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x=SUITE)
     status, report = session(pytester, gated=("test_fast", "test_each[2]", "test_x.py::test_*"))
     assert status == 1
@@ -89,7 +89,7 @@ def test_it_tells_of_every_benchmark_and_keeps_every_round(pytester: pytest.Pyte
     assert '"data"' not in (folder / "b.json").read_text()
 
 
-def test_it_tells_which_tests_pytest_came_to(pytester: pytest.Pytester) -> None:
+def test_it_reports_which_tests_pytest_reached(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x="def test_a(benchmark): 1 / 0\ndef test_b(benchmark): benchmark(range, 1)\n")
     status, report = session(pytester, "-x")
     assert (status, report.finished, len(report.benchmarks)) == (1, True, 2)
@@ -137,7 +137,7 @@ def test_the_paths_hold_where_pytest_finds_no_test_among_its_arguments(pytester:
     assert (status, report.benchmarks) == (0, ["test_x.py::test_fast"])
 
 
-def test_what_the_user_saves_besides_is_left_as_it_is(pytester: pytest.Pytester) -> None:
+def test_what_the_user_saves_is_unchanged(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x="def test_a(benchmark): benchmark(range, 1)\n")
     status, report = session(pytester, "--benchmark-save=mine", "--benchmark-save-data")
     assert status == 0

@@ -1,4 +1,4 @@
-"""A pytest session goes on whatever becomes of the readers of its output, and leaves nothing behind."""
+"""A pytest session continues even if its output has no reader, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_benchmarks_in_one_process_are_not(arguments: list[str]) -> None:
     need_pytest_benchmark(arguments)
 
 
-def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
+def test_it_continues_without_a_reader_and_with_a_full_disk() -> None:
     def closed(_: str) -> None:
         raise BrokenPipeError
 
@@ -57,7 +57,7 @@ def test_it_goes_on_where_nobody_reads_and_the_disk_is_full() -> None:
     outlet.raise_error()  # none
 
 
-def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_path: Path) -> None:
+def test_output_comes_in_whole_lines_without_secrets(tmp_path: Path) -> None:
     parts = [b"pass", b"word=p4", b"ss \xe2\x80", b"\xa6\nlast \xff"]
     script = f"import os, time\nfor part in {parts}: os.write(1, part); time.sleep(0.05)"
     output: list[str] = []
@@ -68,7 +68,7 @@ def test_what_is_heard_and_logged_comes_in_whole_lines_and_holds_no_secret(tmp_p
 
 
 @pytest.mark.parametrize(("interrupts", "status"), [((0, 1), 7), ((0, 2), -signal.SIGKILL)])
-def test_one_interrupt_ends_it_in_order_and_two_at_once_kill_it(
+def test_one_interrupt_ends_it_gracefully_and_two_kill_it(
     tmp_path: Path, interrupts: tuple[int, int], status: int
 ) -> None:
     script = "import sys, time\ntry: print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(7)"

@@ -142,7 +142,7 @@ def test_memory_of_an_attached_target_is_not_recorded(tmp_path: Path) -> None:
     assert empty[0][1] != empty[1][1]  # memory for another reason: only a target that the harness starts is profiled
 
 
-def test_a_baseline_column_stands_only_where_a_gate_reads_a_baseline(rich: RunFolder, tmp_path: Path) -> None:
+def test_there_is_a_baseline_column_only_if_a_gate_reads_a_baseline(rich: RunFolder, tmp_path: Path) -> None:
     column = 'data-label="Baseline"'
     assert column in page_of(rich)
     assert column not in page_of(draw(record_run(tmp_path, phases=[steady(5, 4)], gates=["p95 < 500ms"])))

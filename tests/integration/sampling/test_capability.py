@@ -14,9 +14,8 @@ import pytest
 from harness.sampling import die_with_parent
 from harness.sampling.py_spy import has_capability
 from tests.support.compose import dockerfile
-from tests.support.programs import require_program
+from tests.support.requirements import require_program, require_root
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file a capability")
 SYS_PTRACE = "0100000200000800000000000000000000000000"
 """``struct vfs_cap_data`` of linux/capability.h: revision 2, effective; permitted: bit 19."""
 
@@ -24,6 +23,7 @@ SYS_PTRACE = "0100000200000800000000000000000000000000"
 @pytest.fixture
 def py_spy(tmp_path: Path) -> str:
     """A copy of it on which the Dockerfile's own instruction has been run."""
+    require_root()
     copy = tmp_path / "py-spy"
     shutil.copy(Path(sys.executable).with_name("py-spy"), copy)
     assert not has_capability(str(copy))

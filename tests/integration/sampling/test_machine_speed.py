@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from harness.plan.model import AttachedTarget, Sampling
+from harness.plan.model.sampling import Sampling
+from harness.plan.model.target import AttachedTarget
 from harness.record.measurement import ONLY
 from harness.record.resources import READINGS, REFERENCE_WORK
 from harness.record.run_folder import RunFolder

@@ -121,7 +121,7 @@ def test_exports_are_kept_without_parameters(receiver: OtlpReceiver, tmp_path: P
         (b"", {"method": "GET"}, 405),
     ],
 )
-def test_what_is_no_export_is_refused(
+def test_anything_but_an_export_is_rejected(
     receiver: OtlpReceiver, tmp_path: Path, body: bytes, more: dict[str, str], status: int
 ) -> None:
     assert post(receiver, body, **more) == status
@@ -168,7 +168,9 @@ def test_spans_that_make_no_sense_are_counted(receiver: OtlpReceiver, tmp_path: 
     assert found.received.invalid == 1
 
 
-def test_a_run_keeps_so_many_spans(receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_keeps_a_limited_number_of_spans(
+    receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(otlp_receiver, "MOST_SPANS", 250)
     for _ in range(20):
         assert post(receiver, as_protobuf(count=100)) == 200
@@ -176,7 +178,7 @@ def test_a_run_keeps_so_many_spans(receiver: OtlpReceiver, tmp_path: Path, monke
     assert (len(found.spans), found.received.over_limit) == (200, 1_800)
 
 
-def test_bytes_that_are_no_http_and_clients_that_hang_disturb_nobody(receiver: OtlpReceiver, tmp_path: Path) -> None:
+def test_invalid_http_and_clients_that_hang_disturb_no_other_client(receiver: OtlpReceiver, tmp_path: Path) -> None:
     hanging = socket.create_connection((receiver.host, receiver.port))
     hanging.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
     with socket.create_connection((receiver.host, receiver.port)) as peer:
@@ -190,7 +192,7 @@ def test_bytes_that_are_no_http_and_clients_that_hang_disturb_nobody(receiver: O
     hanging.close()
 
 
-def test_text_that_is_no_unicode_is_kept_readable(receiver: OtlpReceiver, tmp_path: Path) -> None:
+def test_text_that_is_not_unicode_is_kept_readable(receiver: OtlpReceiver, tmp_path: Path) -> None:
     assert post(receiver, as_json(statement="SELECT a\\ud800b", name="\ud800"), JSON) in (200, 400)
     assert post(receiver, as_json(), JSON) == 200
     assert received(receiver, tmp_path).spans

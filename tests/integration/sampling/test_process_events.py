@@ -6,14 +6,12 @@ import os
 import shlex
 import signal
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from harness.plan.model import AttachedTarget, CommandTarget, Sampling
+from harness.plan.model.sampling import Sampling
+from harness.plan.model.target import AttachedTarget, CommandTarget
 from harness.record.measurement import ONLY
 from harness.record.process_events import PROCESS_EVENTS, ProcessEvent
 from harness.record.resources import READINGS
@@ -23,6 +21,7 @@ from harness.sampling.process_events import ProcessEventSampler
 from harness.sampling.sampler import SamplingContext
 from harness.targets.start import start_target
 from harness.targets.target import Target
+from tests.support.control_groups import memory_group
 from tests.support.targets import run_folder, script_target, wait_until
 
 WORKERS = """
@@ -64,7 +63,7 @@ def events(folder: RunFolder, event: str) -> list[ProcessEvent]:
 
 
 def knows_ends_of_others() -> bool:
-    """Whether the kernel keeps the exit status for whoever has a pidfd: since 6.15."""
+    """Whether the kernel keeps the exit status for holders of a pidfd: since 6.15."""
     return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
 
 
@@ -130,7 +129,7 @@ def test_closing_does_not_wait_for_the_next_look(tmp_path: Path) -> None:
         assert time.monotonic() - began_s < 0.7
 
 
-def test_a_watch_is_woken_and_knows_whom_it_watches() -> None:
+def test_a_watch_is_woken_and_knows_its_processes() -> None:
     watch = ExitWatch()
     assert watch.add(os.getpid())
     assert os.getpid() in watch
@@ -140,27 +139,7 @@ def test_a_watch_is_woken_and_knows_whom_it_watches() -> None:
     watch.close()
 
 
-@contextmanager
-def memory_group(limit_bytes: int) -> Iterator[Path]:
-    """A control group that lets its processes have so much memory: its list of processes."""
-    hierarchy = Path("/sys/fs/cgroup/memory") if Path("/sys/fs/cgroup/memory").is_dir() else Path("/sys/fs/cgroup")
-    version_1 = hierarchy.name == "memory"
-    group = hierarchy / f"harness-test-{uuid.uuid4().hex}"
-    try:
-        group.mkdir()
-        (group / ("memory.limit_in_bytes" if version_1 else "memory.max")).write_text(str(limit_bytes))
-    except OSError as error:
-        if group.is_dir():
-            group.rmdir()
-        pytest.skip(f"needs a control group with a memory limit, so root and a writable /sys/fs/cgroup: {error}")
-    try:
-        yield group / "cgroup.procs"
-    finally:
-        wait_until(lambda: not (group / "cgroup.procs").read_text())
-        group.rmdir()
-
-
-def test_that_memory_ran_out_is_said_if_the_kernel_says_so(tmp_path: Path) -> None:
+def test_out_of_memory_is_reported_only_if_the_kernel_reports_it(tmp_path: Path) -> None:
     code = """
 import threading, time
 def eat():
@@ -174,7 +153,7 @@ serve(sys.argv[1])
     folder = run_folder(tmp_path)
     with memory_group(150_000_000) as group:
         script = script_target(tmp_path, code)
-        command = f"sh -c {shlex.quote(f'echo $$ > {group}; exec {script.command}')}"
+        command = f"sh -c {shlex.quote(f'echo $$ > {group}/cgroup.procs; exec {script.command}')}"
         with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
             assert wait_until(lambda: bool(events(folder, "ended")))
             assert target.exit_description().code == "ended-out-of-memory"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,17 +18,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.faults.place import Place
+from harness.faults.process import ProcessFault
 from harness.messages import message
-from harness.plan.model import (
-    AttachedTarget,
-    CommandTarget,
-    Phase,
-    RunPlan,
-    Sampling,
-    Scenario,
-    Target,
-    Variant,
-)
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import Sampling
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, Variant
 from harness.record.measurement import ONLY
 from harness.record.profiles import ProfileIndex, process_of_stack, read_folded
 from harness.record.resources import READINGS, process_of
@@ -40,7 +35,8 @@ from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
 from tests.support.children import die_with_the_tests
-from tests.support.programs import require_program
+from tests.support.plans import make_plan
+from tests.support.requirements import require_program, require_root
 from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target, wait_until
 
 pytestmark = pytest.mark.traced
@@ -77,29 +73,22 @@ async def in_the_loop():
 
 
 SPINNING = """
-import threading
+import threading, time
 
 def spin():
-    while True: pass
+    while True:
+        for _ in range(200_000): pass
+        time.sleep(0.01)
 
 threading.Thread(target=spin, daemon=True).start()
 serve(sys.argv[1])
 """
 
 
-def plan(target: Target, *kinds: str, sampling: Sampling | None = None) -> RunPlan:
+def plan(target: PlannedTarget, *kinds: str, sampling: Sampling | None = None) -> RunPlan:
     phases = tuple(Phase(name=f"the {kind}", kind=kind, model="closed", description="") for kind in kinds)
-    scenario = Scenario(path="/s.py", name="s", sha256="", user_classes=(), has_verify=False, has_shape=False)
-    return RunPlan(
-        scenario=scenario,
-        profile="p",
-        phases=phases,
-        gates=(),
-        sampling=sampling or Sampling(),
-        targets=(Variant(target=target),),
-        workers=1,
-        seed=1,
-    )
+    own = {"targets": (Variant(target=target),), "sampling": sampling or Sampling()}
+    return make_plan(phases).model_copy(update=own)
 
 
 @contextmanager
@@ -110,6 +99,7 @@ def load_on(*urls: str) -> Iterator[None]:
         while not ended.is_set():
             with urllib.request.urlopen(url) as response:
                 response.read()
+            time.sleep(0.02)
 
     users = [threading.Thread(target=user, args=(url,)) for url in urls]
     for thread in users:
@@ -144,6 +134,17 @@ def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> Profile
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         run_phases(session, *seconds)
     return session.index
+
+
+def log_of(folder: RunFolder, span: int, target: RunningTarget) -> Path:
+    """What py-spy says in one span of the first phase."""
+    return folder.cpu / f"0-the_steady.{span}.{target.pid}.log"
+
+
+def span_began(folder: RunFolder, span: int, target: RunningTarget) -> bool:
+    """Whether the span has begun."""
+    log = log_of(folder, span, target)
+    return log.exists() and b"Sampling process" in log.read_bytes()
 
 
 def by_function(folder: RunFolder, index: ProfileIndex, kind: str) -> Counter[str]:
@@ -242,11 +243,15 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
 def test_samples_keep_their_time_and_their_process(tmp_path: Path) -> None:
     """Each process has samples of its own, and the CPU time that its clock counted."""
     code = """
-import threading
+import threading, time
 def spin_in_child():
-    while True: pass
+    while True:
+        for _ in range(200_000): pass
+        time.sleep(0.01)
 def spin_in_parent():
-    while True: pass
+    while True:
+        for _ in range(200_000): pass
+        time.sleep(0.01)
 if os.fork() == 0:
     spin_in_child()
 threading.Thread(target=spin_in_parent, daemon=True).start()
@@ -254,7 +259,12 @@ serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, code), "steady", sampling=Sampling(memory=None))
-    index = sampled_through(run, folder, 10.0)
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
+        session.phase_started(0)
+        assert wait_until(lambda: span_began(folder, 1, target))
+        time.sleep(1)
+        session.phase_ended(0)
+    index = session.index
     profile = next(profile for profile in index.profiles if profile.kind == "cpu")
     assert len(profile.spans) >= 2
     assert profile.spans_path is not None
@@ -295,7 +305,7 @@ def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
         try:
             before = {child.pid for child in psutil.Process().children()}  # servers of other tests, too
-            sampler = CpuSampler(no_python.pid, rated((gil_tier(100),), 2), folder)
+            sampler = CpuSampler(lambda: no_python.pid, rated((gil_tier(100),), 2), folder)
             sampler.begin_phase(0, "steady")
 
             def others() -> list[int]:
@@ -337,14 +347,12 @@ def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         session.phase_started(0)
-        log = folder.cpu / f"0-the_steady.0.{target.pid}.log"
-        assert wait_until(lambda: log.exists() and b"Sampling process" in log.read_bytes())
+        assert wait_until(lambda: span_began(folder, 0, target))
         for child in psutil.Process().children():
             with suppress(psutil.Error):
-                if str(log.with_suffix(".txt")) in child.cmdline():
+                if str(log_of(folder, 0, target).with_suffix(".txt")) in child.cmdline():
                     child.kill()
-        second = folder.cpu / f"0-the_steady.1.{target.pid}.log"
-        assert wait_until(lambda: second.exists() and b"Sampling process" in second.read_bytes())
+        assert wait_until(lambda: span_began(folder, 1, target))
         time.sleep(1)
         session.phase_ended(0)
     index = session.index
@@ -382,6 +390,26 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
         session.phase_ended(1)
         session.phase_started(2)
     assert codes(session.index)[-2:] == ["cpu-target-ended", "memory-target-ended"]
+
+
+def test_a_target_that_a_fault_starts_again_within_a_phase_is_sampled(tmp_path: Path) -> None:
+    folder, crash = run_folder(tmp_path), ProcessFault(action="kill")
+    run = plan(script_target(tmp_path, SPINNING), "steady", "diagnose")
+    with start_target(run.target, folder, faults=True) as target, sampling(run, target, folder) as session:
+        there = Place(targets=(target.place,), harness=os.getpid())
+        for index, file in enumerate((folder.cpu / "0-the_steady.0.{pid}.log", folder.memory / "1-the_diagnose.bin")):
+            crash.begin(there)
+            assert wait_until(lambda: not target.is_alive())
+            session.phase_started(index)
+            time.sleep(0.5)
+            crash.end(there)
+            path = Path(str(file).format(pid=target.pid))
+            assert wait_until(path.exists)
+            time.sleep(2)
+            session.phase_ended(index)
+    assert {profile.phase for profile in session.index.profiles} == {0, 1}
+    assert "cpu-target-ended" not in codes(session.index)
+    assert "memory-target-ended" not in codes(session.index)
 
 
 def test_a_phase_too_short_for_py_spy_is_noted(tmp_path: Path) -> None:
@@ -445,7 +473,7 @@ if __name__ == "__main__":
 
 
 def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path) -> None:
-    """Forked and spawned, before the phase and in it, ended in order and killed."""
+    """Processes that are forked or spawned, before the phase or in it, and that exit or are killed."""
     folder = run_folder(tmp_path)
     go = tmp_path / "go"
     run = plan(script_target(tmp_path, WORKERS.replace('"GO"', repr(str(go)))), "diagnose")
@@ -496,16 +524,15 @@ def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
 
 def test_without_permission_the_note_says_what_to_do(tmp_path: Path) -> None:
     """A process that lacks CAP_SYS_PTRACE may not look into one that has it."""
-    program = shutil.which("setpriv")
-    if os.geteuid() != 0 or program is None:
-        pytest.skip("needs root and setpriv, to give up a capability: apt-get install util-linux")
+    require_root()
+    program = require_program("setpriv", "util-linux")
     folder = run_folder(tmp_path)
     code = f"""
 import sys, time
 from pathlib import Path
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import CpuSampler, gil_tier, rated
-sampler = CpuSampler({os.getpid()}, rated((gil_tier(100),), 2), RunFolder(Path({str(folder.path)!r})))
+sampler = CpuSampler(lambda: {os.getpid()}, rated((gil_tier(100),), 2), RunFolder(Path({str(folder.path)!r})))
 for index in range(2):
     sampler.begin_phase(index, "steady")
     time.sleep(0.7)
@@ -518,7 +545,7 @@ print(*[note.code for note in sampler.notes])
 
 
 def test_py_spy_does_not_outlive_a_controller_that_is_killed(tmp_path: Path) -> None:
-    """The target is attached: it goes on, so py-spy would too."""
+    """The target is attached: it keeps running, so py-spy would, too."""
     controller = tmp_path / "controller.py"
     tree: list[psutil.Process] = []
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
@@ -527,7 +554,7 @@ def test_py_spy_does_not_outlive_a_controller_that_is_killed(tmp_path: Path) -> 
             f"""
 import time
 from pathlib import Path
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target

@@ -1,4 +1,4 @@
-"""Sources of metrics beside a load: those that answer are recorded, and none delays the run's end."""
+"""Sources of metrics during a load: those that respond are recorded, and none delays the run's end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from harness.plan.model import AttachedTarget, MetricsSource, Sampling
+from harness.plan.model.sampling import MetricsSource, Sampling
+from harness.plan.model.target import AttachedTarget
 from harness.record.database_statements import STATEMENT_TOTALS
 from harness.record.metric_readings import METRIC_READINGS
 from harness.record.run_folder import RunFolder

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.support.children import wait_until
+
 Result = TypeVar("Result")
 
 
@@ -29,9 +31,9 @@ class Buyer:
         assert response.status_code == 200, response.text
         return response.json()
 
-    def check_out(self) -> httpx.Response:
-        """The response, whatever its status."""
-        return self.http.post("/checkout")
+    def check_out(self, key: str | None = None) -> httpx.Response:
+        """The response, whatever its status; ``key`` is the Idempotency-Key."""
+        return self.http.post("/checkout", headers={} if key is None else {"Idempotency-Key": key})
 
     def buy(self, *products: int, quantity: int = 1) -> httpx.Response:
         """Puts ``quantity`` of each into the cart and checks out."""
@@ -53,6 +55,16 @@ def get(url: str, path: str) -> Any:
     response = httpx.get(url + path, timeout=30, trust_env=False, verify=False)
     assert response.status_code == 200, response.text
     return response.json()
+
+
+def settled_payments(url: str) -> Any:
+    """What /payments says once nothing is unsettled."""
+
+    def settled() -> Any:
+        found = get(url, "/payments")
+        return None if found["unsettled"] else found
+
+    return wait_until(settled, what="the last order's settlement")
 
 
 def metric(url: str, name: str) -> float:

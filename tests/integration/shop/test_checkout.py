@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from harness.shop.backends import open_backends
 from harness.shop.database import Database
-from harness.shop.seed import seed
+from harness.shop.seed import read_sale, seed
+from harness.shop.tokens import Tokens
 from tests.integration.shop.buyer import Buyer, at_once, get, metric
 from tests.integration.shop.vendor import held_vendor
 from tests.support.postgresql import PostgreSQL
@@ -95,7 +95,7 @@ def test_a_fresh_start_forgets_what_an_earlier_shop_left(postgresql: PostgreSQL,
     env = {**SCARCE, "SHOP_DATABASE_URL": postgresql.new_database(), "SHOP_CACHE_URL": redis_url}
     with closing(Database.open(env["SHOP_DATABASE_URL"])) as database:
         seed(database, products=5, stock=1, seed=1)
-    token = open_backends(redis_url, fresh=False).sessions.log_in("ann")
+        token = Tokens(read_sale(database).secret).issue("ann")
 
     with start_shop(env) as shop, Buyer(shop.url, token=token) as buyer:
         assert buyer.http.get("/cart").status_code == 401
@@ -130,7 +130,7 @@ def test_of_two_checkouts_of_one_cart_only_one_buys_it(shop: str) -> None:
     assert get(shop, "/products/3")["stock"] == 15
 
 
-def test_a_vendor_that_declines_breaks_or_never_responds_is_no_payment() -> None:
+def test_without_an_approval_of_the_vendor_there_is_no_payment() -> None:
     with (
         held_vendor() as vendor,
         start_shop({**SCARCE, "SHOP_PAYMENT_URL": vendor.url}) as shop,

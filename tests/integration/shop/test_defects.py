@@ -118,7 +118,7 @@ def test_slow_search_reads_and_ranks_every_name(open_shop: Open) -> None:
     assert [item["id"] for item in found["items"]] == sorted(names, key=lambda id_: ranks[id_])
 
 
-def test_leak_keeps_so_much_of_every_response(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leak_keeps_the_stated_size_of_every_response(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bytes] = []
     monkeypatch.setattr(defective, "_remembered", kept)
     shop = open_shop("leak:8")
@@ -198,7 +198,7 @@ def once_waiting_for_a_connection(url: str) -> dict[int, int]:
     return reads(url)
 
 
-def test_lock_convoy_has_everybody_wait_for_whoever_holds_the_lock() -> None:
+def test_lock_convoy_makes_all_wait_for_the_holder_of_the_lock() -> None:
     assert while_a_checkout_waits("lock_convoy:1", after_a_while) == {0: 1}
 
 

@@ -113,7 +113,7 @@ def test_an_order_is_its_buyers_alone(shop: str, buyer: Buyer) -> None:
         ("GET", "/nothing/here", 404, "not_found"),
     ],
 )
-def test_expected_refusals_say_their_word(buyer: Buyer, method: str, path: str, status: int, error: str) -> None:
+def test_expected_refusals_name_their_reason(buyer: Buyer, method: str, path: str, status: int, error: str) -> None:
     response = buyer.http.request(method, path)
 
     assert (response.status_code, response.json()) == (status, {"error": error})

@@ -1,4 +1,4 @@
-"""The shop starts only as it was asked to, and leaves nothing behind, whatever ends it."""
+"""The shop starts only with valid settings, and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
-    with start_shop({"TMPDIR": str(tmp_path)}) as shop:
+    with start_shop({"TMPDIR": str(tmp_path)}, as_command=True) as shop:
         child = the_vendor(shop.pid)
         assert [folder.name.startswith("harness-shop-") for folder in tmp_path.iterdir()] == [True]
 
@@ -51,7 +51,7 @@ def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with ExitStack() as running, ExitStack() as starting:
         of_running = temporary_folder(running)
-        with start_shop({"TMPDIR": str(tmp_path)}) as killed:
+        with start_shop({"TMPDIR": str(tmp_path)}, as_command=True) as killed:
             stop(killed.process, signal.SIGKILL)
         assert len(list(tmp_path.iterdir())) == 2
         of_next = temporary_folder(starting)
@@ -59,7 +59,7 @@ def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(
 
 
 def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tmp_path: Path) -> None:
-    with start_shop({"SHOP_DATA_DIR": str(tmp_path)}) as shop:
+    with start_shop({"SHOP_DATA_DIR": str(tmp_path)}, as_command=True) as shop:
         child = the_vendor(shop.pid)
         child.send_signal(signal.SIGINT)
         with Buyer(shop.url) as buyer:

@@ -1,4 +1,4 @@
-"""Reading pages of real servers: prometheus_client's in a process of its own, and some that are none."""
+"""Reading pages of real servers: prometheus_client's in a separate process, and some that have no metrics."""
 
 from __future__ import annotations
 

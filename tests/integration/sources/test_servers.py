@@ -120,7 +120,7 @@ def test_a_wrong_password_is_not_shown(redis_url: str, postgresql: PostgreSQL) -
 
 
 @pytest.mark.parametrize("kind", [POSTGRESQL, REDIS], ids=lambda kind: kind.name)
-def test_a_server_that_is_not_there_is_told(kind: object) -> None:
+def test_a_missing_server_is_reported(kind: object) -> None:
     for each in SOURCES:
         if each is kind:
             url = f"{each.schemes[0]}://127.0.0.1:{free_port()}/0"

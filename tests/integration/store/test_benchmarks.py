@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.record.summary import BenchmarkFigures, Summary
+from harness.record.benchmark_figures import BenchmarkFigures
+from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
 from harness.store.runs import MOST_ROUNDS, pack
 from tests.support.stores import rows

@@ -84,7 +84,7 @@ def test_a_run_folder_below_the_reports_moves_with_them(tmp_path: Path) -> None:
     }
 
 
-def test_without_a_baseline_there_is_none(store: Store) -> None:
+def test_an_empty_store_has_no_baseline(store: Store) -> None:
     assert store.baseline_for("flash_sale", "load", "f1") is None
     assert store.list_baselines() == []
 

@@ -4,7 +4,6 @@ import contextlib
 import re
 import socket
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.support import in_process
 from tests.support.baselines import make_entry, make_summary
 from tests.support.errors import harness_error
 from tests.support.postgresql import PostgreSQL
+from tests.support.small_disk import small_disk
 
 
 def _error_of_opening(url: str | None, reports: Path) -> HarnessError:
@@ -48,7 +48,7 @@ def test_another_folder_is_not_made_but_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
-def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("not a database, but longer than its header of 100 bytes " * 9)
     error = _error_of_opening(None, tmp_path)
     assert (error.code, error.where) == ("store-file-damaged", f"{tmp_path}/store.sqlite")
@@ -110,7 +110,7 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         assert raised.value.code in ("store-file-failed", "store-server-failed")
         assert re.search("database is locked|lock timeout", str(raised.value.params["reason"]))
         assert raised.value.where == store.shown
-        store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, all is well
+        store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, the store works
         assert len(store.list_runs()) == 1
 
 
@@ -182,7 +182,7 @@ def test_values_of_the_wrong_type_are_reported_as_damage_by_every_command(damage
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: nothing responds there
         port = taken.getsockname()[1]
         error = _error_of_opening(f"postgresql://ann:secret@127.0.0.1:{port}/perf", tmp_path)
     assert (error.code, error.where) == ("store-server-failed", f"postgresql://ann:***@127.0.0.1:{port}/perf")
@@ -198,14 +198,9 @@ def test_without_the_driver_the_error_names_what_to_install(tmp_path: Path, monk
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", tmp_path], check=False)
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        error = _error_of_opening(None, tmp_path)
-        assert (error.code, error.where) == ("store-disk-full", f"{tmp_path}/store.sqlite")
-    finally:
-        subprocess.run(["umount", "-l", tmp_path], check=True)
+    with small_disk(tmp_path / "small", "16k") as small:
+        error = _error_of_opening(None, small)
+        assert (error.code, error.where) == ("store-disk-full", f"{small}/store.sqlite")
 
 
 def test_a_closed_store_leaves_no_file_behind_but_its_own(tmp_path: Path) -> None:

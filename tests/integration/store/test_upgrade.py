@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, inspect, text
 import harness.store
 from harness.control.finalize import conclude
 from harness.errors import HarnessError
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.measurement import ALL, Measurement
 from harness.record.run_folder import read_model
 from harness.store import RunEntry, open_store
@@ -26,13 +26,30 @@ from tests.support.recordings import make_environment, record_run
 from tests.support.stores import rows
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(store_url: str, tmp_path: Path) -> None:
-    open_store(store_url, tmp_path).close()
-    engine = create_engine(resolve(store_url, tmp_path).url)
+def schema(url: str) -> dict[str, object]:
+    """What a store consists of, table by table, once it is the one that the code uses."""
+    open_store(url, Path()).close()
+    engine = create_engine(resolve(url, Path()).url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+        found = inspect(connection)
+        tables = {
+            table: (
+                [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
+                found.get_pk_constraint(table),
+                found.get_indexes(table),
+            )
+            for table in found.get_table_names()
+        }
+        version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
     engine.dispose()
+    return {**tables, "version": version}
+
+
+def test_a_new_store_has_the_tables_that_the_migrations_make(store_url: str, old_store_url: str) -> None:
+    make_first_store(old_store_url)
+    assert schema(store_url) == schema(old_store_url)
 
 
 def test_the_newest_version_is_that_of_the_last_migration() -> None:

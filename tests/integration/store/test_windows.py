@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline
 from harness.record.summary import Verdict
 from harness.store import Store, open_store
@@ -96,7 +98,7 @@ def test_pinned_runs_count_before_a_window_until_they_are_removed(store: Store) 
     assert store.list_baselines() == []
 
 
-def test_an_accepted_run_begins_the_window_anew_even_if_it_failed(store: Store) -> None:
+def test_an_accepted_run_restarts_the_window_even_if_it_failed(store: Store) -> None:
     record(store, "pppff")
     store.set_window(make_entry(1), 10)
     store.accept(make_entry(4, verdict="fail"), "checks stock twice", most=10)
@@ -109,6 +111,25 @@ def test_an_accepted_run_begins_the_window_anew_even_if_it_failed(store: Store) 
     assert numbers(store.baseline_for(*KEY)) == [7, 6, 4]
     store.accept(make_entry(7), "no longer", most=10)
     assert numbers(store.baseline_for(*KEY)) == [7]
+
+
+def test_what_failed_only_beside_the_level_before_joins_an_accepted_run(store: Store) -> None:
+    def record_failed(number: int, *gates: GateResult) -> None:
+        entry = make_entry(number, verdict="fail")
+        store.record_run(replace(entry, summary=entry.summary.model_copy(update={"gates": list(gates)})))
+
+    slower = GateResult(require="p95 <= baseline + 10%", status="fail", baseline=200.0)
+    stepped = GateResult(require="p95 no step up", status="fail", baseline=200.0)
+    errors = GateResult(require="error_rate < 1%", status="fail")
+    held = GateResult(require="p95 < 1s", status="pass")
+    record(store, "ppp")
+    record_failed(4, slower)
+    record_failed(5, slower)
+    record_failed(6, stepped, slower, held)
+    record_failed(7, slower, errors)
+    store.set_window(make_entry(1), 10)
+    store.accept(make_entry(5, verdict="fail"), "checks stock twice", most=10)
+    assert numbers(store.baseline_for(*KEY)) == [6, 5]
 
 
 def test_an_accepted_run_takes_the_place_of_pinned_ones(store: Store) -> None:

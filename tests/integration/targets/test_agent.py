@@ -43,7 +43,7 @@ def test_a_trace_holds_what_the_target_allocated_meanwhile(tmp_path: Path) -> No
     assert 700_000 <= sum(by_hoard) < 800_000
 
 
-def test_an_error_of_the_agent_is_reported_and_the_target_goes_on(tmp_path: Path) -> None:
+def test_an_error_of_the_agent_is_reported_and_the_target_continues(tmp_path: Path) -> None:
     code = "sys.modules['memray'] = None\nserve(sys.argv[1])"  # what an environment without memray comes down to
     with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
         (agent,) = target.agents()
@@ -104,7 +104,7 @@ serve(sys.argv[1])
 
 
 @pytest.mark.parametrize("options", ["-I", "-S"])
-def test_a_python_that_takes_no_guests_runs_all_the_same(tmp_path: Path, options: str) -> None:
+def test_a_python_that_does_not_load_the_agent_still_runs(tmp_path: Path, options: str) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])", options=options), run_folder(tmp_path)) as target:
         assert target.is_alive()
         assert target.agents() == []

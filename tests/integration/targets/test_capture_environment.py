@@ -8,22 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, Sampling, Scenario, ShopTarget, Target, Variant
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, ShopTarget, Variant
 from harness.targets.capture_environment import capture_environment, git_commit
+from tests.support.plans import make_plan
 
 
-def plan(target: Target, workers: int = 1) -> RunPlan:
-    scenario = Scenario(path="/s.py", name="s", sha256="", user_classes=(), has_verify=False, has_shape=False)
-    return RunPlan(
-        scenario=scenario,
-        profile="smoke",
-        phases=(),
-        gates=(),
-        sampling=Sampling(),
-        targets=(Variant(target=target),),
-        workers=workers,
-        seed=1,
-    )
+def plan(target: PlannedTarget, workers: int = 1) -> RunPlan:
+    return make_plan([], workers=workers).model_copy(update={"targets": (Variant(target=target),)})
 
 
 @pytest.fixture

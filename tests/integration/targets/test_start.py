@@ -17,9 +17,10 @@ import pytest
 
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Message
-from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget
+from harness.plan.model.target import AttachedTarget, CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from harness.targets.supervised_process import SupervisedProcess
+from tests.support.faults import suspend
 from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
 
 
@@ -112,8 +113,18 @@ def test_a_target_dies_with_its_supervisor(tmp_path: Path) -> None:
     assert not agents.exists()
 
 
+def test_a_target_ends_with_all_its_processes_if_its_supervisor_is_stopped(tmp_path: Path) -> None:
+    code = "import subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\nserve(sys.argv[1])"
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        assert target.pid is not None
+        tree = [target.pid, *(child.pid for child in psutil.Process(target.pid).children())]
+        suspend(psutil.Process(psutil.Process(target.pid).ppid()))
+    assert len(tree) == 2
+    assert all_ended(tree)
+
+
 def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Path) -> None:
-    """It inherits no ignored SIGINT from the process that looks after it."""
+    """It inherits no ignored SIGINT from its supervisor."""
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
         os.kill(target.pid, signal.SIGINT)
@@ -224,7 +235,7 @@ def test_a_fixed_port_that_is_in_use_is_named_as_the_cause(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("losses", "starts"), [(1, True), (9, False)])
-def test_another_port_is_tried_when_somebody_took_the_free_one(tmp_path: Path, losses: int, starts: bool) -> None:
+def test_another_port_is_tried_if_the_free_one_was_taken(tmp_path: Path, losses: int, starts: bool) -> None:
     """The target asks this test to take its port first, as another program might in between."""
     asked = socket.create_server(("127.0.0.1", 0))
     held: list[socket.socket] = []
@@ -293,7 +304,7 @@ def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
         f"""
 import sys, time
 from pathlib import Path
-from harness.plan.model import CommandTarget
+from harness.plan.model.target import CommandTarget
 from harness.record.run_folder import RunFolder
 from harness.targets.start import start_target
 folder = RunFolder.create(Path({str(tmp_path)!r}), "run")
@@ -331,7 +342,7 @@ class TestAttached:
             assert without_pid.describe() == managed.url
         assert not it.is_alive()
         assert it.exit_description().params == {"pid": managed.pid}
-        assert without_pid.is_alive()  # nobody knows better
+        assert without_pid.is_alive()  # not known
 
     def test_a_process_that_does_not_exist_is_rejected(self, tmp_path: Path) -> None:
         with subprocess.Popen(["true"]) as ended:
@@ -340,7 +351,7 @@ class TestAttached:
             start_target(AttachedTarget(url="http://127.0.0.1:9", pid=ended.pid), run_folder(tmp_path))
         assert (raised.value.code, raised.value.where) == ("target-pid-not-found", f"--pid {ended.pid}")
 
-    def test_an_address_where_nobody_listens_breaks_the_run(self, tmp_path: Path) -> None:
+    def test_an_address_where_nothing_listens_breaks_the_run(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as briefly:
             port = briefly.getsockname()[1]
         with pytest.raises(HarnessError) as raised:
@@ -364,7 +375,7 @@ def test_a_supervisor_that_dies_before_the_target_is_ready_is_named(tmp_path: Pa
     assert (raised.value.code, raised.value.exit_code) == ("supervisor-not-started", ExitCode.BROKEN)
 
 
-def test_an_attached_process_that_ends_is_no_loss_while_the_url_answers(tmp_path: Path) -> None:
+def test_an_attached_process_may_end_while_the_url_responds(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         plan = AttachedTarget(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
         watched = subprocess.Popen(["sleep", "300"])

@@ -1,4 +1,4 @@
-"""A managed target sends its spans to the harness; one that cannot starts all the same, with a note."""
+"""A managed target sends its spans to the harness; a target that cannot still starts, with a note."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan.model import CommandTarget, ShopTarget
+from harness.plan.model.target import CommandTarget, ShopTarget
 from harness.record.run_folder import RunFolder
 from harness.record.spans import Span, read_spans
 from harness.record.traced_requests import traceparent
@@ -105,7 +105,7 @@ def test_an_uninstrumented_python_starts_with_a_note(
     folder: RunFolder, receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "python3").symlink_to(Path(sys.executable).resolve())  # nothing of ours is installed beside it
+    (tmp_path / "python3").symlink_to(Path(sys.executable).resolve())  # nothing of the harness is installed with it
     plan = script_target(tmp_path, SHOW_SETTINGS)
     command = plan.command.replace(sys.executable, str(tmp_path / "python3"))
     tracing = Tracing(receiver.url, instrument=True)

@@ -43,7 +43,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left(project: Path) -> tuple[list[Path], int]:
-    """What is in the folder for temporary files, and how many worktrees the project has besides itself."""
+    """The contents of the folder for temporary files, and the number of the project's further worktrees."""
     worktrees = git(project, "worktree", "list", "--porcelain").count("worktree ")
     return list((project.parent / "temporary").iterdir()), worktrees - 1
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.children import die_with_the_tests, stop, wait_until
-from tests.support.programs import require_program
+from tests.support.children import dying_with_the_tests, stop, wait_until
+from tests.support.requirements import require_program
 
 
 @contextmanager
@@ -26,11 +26,10 @@ def start_nginx(folder: Path, servers: str, port: int) -> Iterator[None]:
     log = folder / "nginx.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [program, "-p", folder, "-c", configuration],
+            dying_with_the_tests([program, "-p", folder, "-c", configuration]),
             stdout=output,
             stderr=output,
             text=True,
-            preexec_fn=die_with_the_tests,
         )
 
     def accepts() -> bool:

@@ -1,4 +1,4 @@
-"""Whoever looks at a duet after every block is wrong no more often than stated, and still finds a change."""
+"""Checking a duet after every block errs no more often than stated, and still finds a change."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from harness.analysis.attribution import attribution_of
 from harness.analysis.functions import Frame, functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.analysis.profiles import phase_profile
-from harness.plan.model import Phase
+from harness.plan.model.phase import Phase
+from harness.record.changes import Suspect
 from harness.record.measurement import ALL, Baseline, FunctionSamples, Measurement
 from harness.record.profiles import Profile, ProfileIndex, Stack, write_folded
 from harness.record.run_folder import RunFolder, write_json
-from harness.record.summary import Suspect
 from harness.recording import open_recording
 from harness.recording.run import read_run
 from tests.support.judged import judge
@@ -43,7 +43,7 @@ PHASES = [ramp(seconds=5), steady(seconds=30)]
 
 
 def stacks(changed: dict[tuple[str, ...], int] | None = None, *, scale: float = 1.0, seed: int = 0) -> list[Stack]:
-    """The usual profile with some stacks set anew, as a sampler would see it: with chance in it."""
+    """The usual profile with some stacks replaced, as a sampler would see it: with random counts."""
     rng = np.random.default_rng(seed)
     weights = {frames: weight * scale for frames, weight in ({**USUAL, **(changed or {})}).items()}
     return [Stack(frames, int(rng.poisson(weight))) for frames, weight in weights.items()]
@@ -77,10 +77,13 @@ def suspects(
     baselines: int = 1,
     phases: Sequence[Phase] = PHASES,
     now: Sequence[Phase] | None = None,
+    before: Sequence[Stack] | None = None,
     **more: float,
 ) -> list[Suspect]:
     folder = run_of(tmp_path, "now", profile, phases=now or phases, **more)
     kept = [earlier(number, tuple(phases)) for number in range(baselines)]
+    if before is not None:
+        kept = [measure(open_recording(run_of(tmp_path, "before", before, phases=phases)))]
     if kept:
         baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=kept)
         write_json(folder.comparison, baseline.model_dump(by_alias=True))
@@ -124,10 +127,49 @@ def test_the_standard_library_is_not_blamed(tmp_path: Path) -> None:
     assert suspect.function == "render_in_pure_python"
 
 
+def test_a_library_apart_from_the_targets_own_code_is_no_more_than_likely_to_have_grown(tmp_path: Path) -> None:
+    """What a send costs in the kernel depends on the machine. Only a library function that is new shows a new build."""
+    send = (*ROOT, "send (uvicorn/protocol.py:524)")
+    before = run_of(tmp_path, "before", stacks({send: 150}))
+    now = run_of(tmp_path, "now", stacks({send: 450, (*ROOT, "compress (gzip_middleware/app.py:9)"): 400}, seed=1))
+    runs = [measure(open_recording(before))]
+    baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=runs)
+    write_json(now.comparison, baseline.model_dump(by_alias=True))
+    found = attribution_of(read_run(now))
+    assert [suspect.function for suspect in found.suspects] == ["compress"]
+    assert [suspect.function for suspect in found.candidates] == ["send"]
+
+
 def test_two_causes_are_both_named_the_greater_first(tmp_path: Path) -> None:
     first, second = (*SEARCH, "rank (shop/rank.py:3)"), (*LIST, "copy_all (shop/copying.py:9)")
     found = suspects(tmp_path, stacks({first: 1500, second: 3000}))
     assert [suspect.function for suspect in found] == ["copy_all", "rank"]
+
+
+def test_a_caller_that_grew_a_little_more_by_chance_is_not_named_for_its_callee(tmp_path: Path) -> None:
+    rank = (*SEARCH, "rank (shop/rank.py:3)")
+    usual = {**USUAL, (*SEARCH, *DATABASE): 455}  # by chance: 400
+    grown = [Stack(frames, weight) for frames, weight in {**usual, rank: 170}.items()]
+    assert [suspect.function for suspect in suspects(tmp_path, grown)] == ["rank"]
+
+
+def test_a_callee_is_named_though_its_caller_is_mostly_called_from_deeper_down(tmp_path: Path) -> None:
+    deep = (*LIST, *(f"step_{number} (shop/steps.py:{number})" for number in range(9)), "pick (shop/rank.py:1)")
+    shallow = (*ROOT, "pick (shop/rank.py:1)", "mask (shop/rank.py:9)")
+    found = suspects(tmp_path, stacks({deep: 300, (*deep, "mask (shop/rank.py:9)"): 300, shallow: 1500}))
+    assert found[0].function == "mask"
+
+
+def test_functions_that_are_hardly_ever_sampled_hide_no_growth(tmp_path: Path) -> None:
+    rare = [(before, now) for before in range(1, 13) for now in range(1, 13) if abs(before - now) <= 3]
+    sides = []
+    for side, serialize in enumerate((500, 620)):
+        often = {**USUAL, (*LIST, "serialize (shop/app.py:30)"): serialize}
+        seen = [Stack(frames, 4 * weight) for frames, weight in often.items()]
+        seen += [Stack((*ROOT, f"rare_{at} (shop/rare.py:1)"), weights[side]) for at, weights in enumerate(rare)]
+        sides.append(seen)
+    found = suspects(tmp_path, sides[1], before=sides[0])
+    assert [suspect.function for suspect in found] == ["serialize"]
 
 
 def test_a_function_that_got_slower_is_named_by_itself(tmp_path: Path) -> None:
@@ -363,8 +405,25 @@ def test_profiles_that_show_where_threads_waited_for_a_core_are_not_compared(
     assert [note.code for note in found.notes] == ["profile-shows-waiting"] * (not named)
 
 
+def test_a_night_whose_threads_waited_for_cores_is_left_out_of_the_baseline(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", stacks({(*LIST, "new (shop/new.py:1)"): 3000}))
+    quiet, busy = (run_of(tmp_path, name, stacks()) for name in ("quiet", "busy"))
+    index = ProfileIndex.load(busy.profiles)
+    spans = [
+        replace(span, cpu_s={pid: used_s / 4 for pid, used_s in span.cpu_s.items()}) for span in index.profiles[0].spans
+    ]
+    ProfileIndex([replace(index.profiles[0], spans=spans)]).save(busy.profiles)
+    runs = [measure(open_recording(each)) for each in (busy, quiet)]
+    baseline = Baseline(scenario="flash_sale", profile="default", fingerprint="f1e2d3c4", runs=runs)
+    write_json(folder.comparison, baseline.model_dump(by_alias=True))
+    found = attribution_of(read_run(folder))
+    assert [suspect.function for suspect in found.suspects] == ["new"]
+    assert found.notes == []
+
+
 def test_without_a_suspect_the_growth_that_would_have_been_seen_is_stated(tmp_path: Path) -> None:
     assert suspects(tmp_path, stacks(seed=9)) == []
     (note,) = attribution_of(read_run(RunFolder(tmp_path / "now"))).notes
     assert note.code == "growth-visible"
     assert 0 < float(str(note.params["percent"])) < 20
+    assert float(str(note.params["of_half"])) > float(str(note.params["percent"]))

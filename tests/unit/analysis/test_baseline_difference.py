@@ -1,4 +1,4 @@
-"""A run against its baseline: noise is seldom taken for a change, and a change seldom for noise."""
+"""A run against its baseline: noise is seldom mistaken for a change, and a change seldom for noise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from harness.analysis.intervals import interval_of
 from harness.gates.requirement import limit_of, side_of
 from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_requirement
+from harness.record.gate_result import GateStatus
 from harness.record.measurement import Interval
-from harness.record.summary import GateStatus
 from tests.support.samples import drawn_sample
 
 PAIRS = 100

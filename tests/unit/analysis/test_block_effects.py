@@ -88,7 +88,7 @@ def test_what_differs_between_starts_is_noise() -> None:
 @pytest.mark.parametrize("luck", [0.0, 1.0, 2.0])
 @pytest.mark.parametrize("starts", [4, 8])
 def test_intervals_hold_the_truth_however_much_starts_differ(starts: int, luck: float) -> None:
-    """``luck``: how much starts differ, in standard errors of what the blocks of one show."""
+    """``luck``: how much starts differ, in standard errors between the blocks of one start."""
     rng, trials, held = np.random.default_rng(1), 2000, 0
     of_start = np.arange(56) % starts
     for _ in range(trials):
@@ -97,7 +97,7 @@ def test_intervals_hold_the_truth_however_much_starts_differ(starts: int, luck: 
     assert 0.935 <= held / trials <= 0.98
 
 
-def test_a_block_without_requests_of_one_build_is_no_change_in_times() -> None:
+def test_a_block_without_requests_of_one_build_shows_no_change_in_times() -> None:
     rng = np.random.default_rng(2)
     level = np.zeros(BLOCKS)
     a, b = drawn(rng, level), drawn(rng, level)

@@ -77,7 +77,7 @@ def test_a_stress_phase_has_a_capacity_that_gates_and_reports_read(tmp_path: Pat
     assert measured.endpoints[ALL].figures.keys() == {"capacity"}
 
 
-def test_a_target_that_stands_still_at_a_level_did_not_hold_it(tmp_path: Path) -> None:
+def test_a_target_that_does_not_respond_at_a_level_did_not_hold_it(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[STEPS], latency=lognormal(20, 0.2), requests_per_user_s=1)
     run = read_run(folder)
     (whole,) = run.phases

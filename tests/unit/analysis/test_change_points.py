@@ -39,7 +39,7 @@ def test_a_step_is_found_where_it_is(size: float, outliers: float, least: float)
     assert np.mean([len(each) for each in found]) < 1.1
 
 
-def test_a_new_level_shows_after_three_runs_and_several_are_told_apart() -> None:
+def test_a_new_level_shows_after_three_runs_and_several_are_distinguished() -> None:
     assert change_points([0.0, 0.01, -0.01, 0.0, 0.01, 0.3, 0.31], FLOOR) == []
     assert change_points([0.0, 0.01, -0.01, 0.0, 0.01, 0.3, 0.31, 0.3], FLOOR) == [5]
     assert change_points([0.0] * 6 + [0.3] * 5 + [0.1] * 6, FLOOR) == [6, 11]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.analysis.database_statements import Statement, statements_of
+from harness.analysis.database_statements import Statement, statements_in
 from harness.gates.judge import judge
 from harness.record.database_statements import STATEMENT_TOTALS, StatementTotals
 from harness.record.run_folder import write_text
@@ -37,7 +37,7 @@ def recorded(folder: Path) -> RunRecording:
 
 def test_statements_that_ran_in_the_phase_come_by_the_time_they_took(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    assert statements_of(run.phases[0], run) == {
+    assert statements_in(run.phases[0], run) == {
         "db": [
             Statement("SELECT c", 1, 300, 7),
             Statement("SELECT a", 20, 100, 20),

@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.attribution import attribution_of
 from harness.analysis.profiles import phase_profile
-from harness.plan.model import CommandTarget
+from harness.plan.model.target import CommandTarget
 from harness.record.profiles import Stack
 from harness.record.run_folder import RunFolder
 from harness.recording.run import read_run

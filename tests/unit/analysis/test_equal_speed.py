@@ -15,7 +15,7 @@ from harness.metrics.target_usage import TargetUsage
 from harness.plan.margins import parse_margins
 from harness.record.calibration import Calibration
 from harness.record.comparison import Comparison, MeasuredRun
-from harness.record.history import HistoryRun, Series
+from harness.record.history import History, HistoryRun, Series
 from harness.record.measurement import (
     ALL,
     EndpointMeasurement,
@@ -24,6 +24,7 @@ from harness.record.measurement import (
     Measurement,
     PhaseMeasurement,
 )
+from harness.report.exporters.markdown import history_markdown
 
 CPU = "cpu_per_request"
 
@@ -61,6 +62,18 @@ def test_figures_are_those_at_the_speed_of_the_observed_run() -> None:
     assert observed.value == pytest.approx(5 * 1.1 * 1.5)
     assert [other and other.value for other in found.others] == pytest.approx([7.5] * 3)
     assert found.slower == pytest.approx(1.5 / math.prod(SPEEDS[:3]) ** (1 / 3) - 1)
+
+
+def test_nights_of_another_build_do_not_hide_how_much_the_target_slows_down() -> None:
+    """Three nights of a dearer build on a slow machine look like a target that slows down more than reference work."""
+    dearer = [measured(10 + number, 1.4, cost=1.15) for number in range(3)]
+    (own,), others = phases(measured(9, 0.8, cost=1.15)), phases(*dearer, *RUNS)
+    apart, mixed = (at_equal_speed([own], others, ALL, CPU, doubtful=doubtful) for doubtful in (3, 0))
+    assert apart is not None
+    assert mixed is not None
+    assert [other and other.value for other in apart.others] == pytest.approx([5 * 1.15 * 0.8] * 3 + [4.0] * 8)
+    before = [other.value for other in mixed.others[3:] if other]
+    assert max(before) > 1.05 * min(before)
 
 
 def test_times_of_other_work_and_other_figures_are_compared_as_measured() -> None:
@@ -118,6 +131,24 @@ def test_a_history_steps_with_the_build_and_not_with_the_machine() -> None:
     build = series([*RUNS[:4], *(measured(number, 0.8, cost=1.25) for number in range(10, 14))])
     assert [step.change for step in build.steps] == pytest.approx([0.25])
     assert not series([*old, *RUNS[:5]]).at_equal_speed
+
+
+def test_a_step_of_a_figure_as_measured_says_how_the_machine_changed() -> None:
+    def run(number: int, slower: float) -> Measurement:
+        run = measured(number, slower)
+        run.phases[0].endpoints[ALL].figures["p95"] = figure(20 * slower + 0.1 * (number % 3))
+        return run
+
+    runs = [run(number, 1.0 if number < 4 else 0.8) for number in range(8)]
+    told = [HistoryRun(run_id=run.run_id, started_at=run.started_at, verdict="pass") for run in runs]
+    (found,) = series_of(list(zip(told, runs, strict=True)), metrics=["p95"])
+    (step,) = found.steps
+    assert (found.at_equal_speed, step.after.run_id, step.meaning) == (False, "r4", "better")
+    assert step.machine_slower == pytest.approx(-0.2)
+    history = History(scenario="s", profile="p", fingerprint="f", runs=told, series=[found])
+    assert "20 % faster" in history_markdown(history)
+    worse = found.model_copy(update={"steps": [step.model_copy(update={"machine_slower": 0.2})]})
+    assert "20 % slower" not in history_markdown(history.model_copy(update={"series": [worse]}))
 
 
 def test_the_noise_floor_is_that_at_equal_speed() -> None:

@@ -1,4 +1,4 @@
-"""The outcomes of a comparison: what an interval means for a margin, and which figures stand beside many others."""
+"""The outcomes of a comparison: what an interval means for a margin, and which changes are certain among many."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_interval_that_touches_no_change_has_a_chance_of_1_in_40(degrees: flo
     assert shrank == pytest.approx(0.975)
 
 
-def test_an_exact_change_is_certain_and_an_unbounded_one_says_nothing() -> None:
+def test_an_exact_change_is_certain_and_an_unbounded_one_shows_nothing() -> None:
     assert chances(0.01, (0.01, 0.01), 10, relative=True) == (0.0, 1.0)
     assert chances(0.0, (0.0, 0.0), 10, relative=True) == (1.0, 1.0)
     grew, shrank = chances(0.5, (-1.0, None), 10, relative=True)
@@ -58,7 +58,7 @@ def test_among_many_unchanged_figures_a_false_alarm_stays_rare() -> None:
     assert alone / TRIALS > 0.6
 
 
-def test_a_clear_change_stands_beside_many_unchanged_figures() -> None:
+def test_a_clear_change_is_found_among_many_unchanged_figures() -> None:
     unchanged = np.random.default_rng(3).uniform(0.05, 1, size=59).tolist()
     others = [False] * 59
     assert stand_together([1e-5, *unchanged], [False, *others]) == [True, *others]

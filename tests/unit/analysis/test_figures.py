@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.figures import failure_kinds, goal_of, latency_of, phase_summary, totals_of
-from harness.plan.model import Phase, Segment
+from harness.plan.model.phase import Phase, Segment
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
 from harness.recording.run import read_run
@@ -98,7 +98,7 @@ def hanging_from(at_s: float) -> Latency:
 
 
 def test_requests_that_hung_until_after_the_step_was_judged_count(tmp_path: Path) -> None:
-    """While the run went on all four steps seemed to hold: what hung had not ended yet."""
+    """During the run, all four steps seemed to hold, because hanging requests had not ended yet."""
     phase = stress(levels=(50, 100, 150, 200), every=4)
     run = read_run(record_run(tmp_path, phases=[phase], lead_in_s=0, latency=hanging_from(8)))
     assert run.phases[0].span.held_segment == 3
@@ -112,7 +112,7 @@ def test_a_target_that_hangs_throughout_held_nothing(tmp_path: Path) -> None:
     assert phase_summary(run.phases[0], run.journal).held is None
 
 
-def test_a_step_that_was_not_finished_or_has_too_few_requests_says_nothing(tmp_path: Path) -> None:
+def test_an_unfinished_step_or_one_with_too_few_requests_is_not_judged(tmp_path: Path) -> None:
     cut = read_run(record_run(tmp_path, run_id="a", phases=[stress(every=4)], lead_in_s=0, stop_at_s=6))
     summary = phase_summary(cut.phases[0], cut.journal)
     assert ([step.held for step in summary.steps], summary.held) == ([True, None], 50)

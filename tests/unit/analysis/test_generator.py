@@ -8,10 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.generator import GeneratorState, TakenCores, generator_of, waiting_for_users
+from harness.analysis.generator import GeneratorState, TakenCores, waiting_for_users
+from harness.analysis.generator_summary import generator_of
+from harness.analysis.lateness import without_lateness
 from harness.messages import Message
-from harness.plan.model import Phase, Segment, Variant
+from harness.metrics.statistics import Quantile
+from harness.plan.model.phase import Phase, Segment
+from harness.plan.model.target import Variant
+from harness.record.measurement import Interval
 from harness.recording.run import RunRecording, read_run
+from tests.support.endpoint_seconds import histogram_of
 from tests.support.latencies import Latency, lognormal
 from tests.support.plans import pause, steady
 from tests.support.recordings import WorkerState, record_run
@@ -179,7 +185,7 @@ def test_a_load_that_falls_behind_its_goal_was_not_put_on(tmp_path: Path) -> Non
     assert strain(catching_up) is not None
 
 
-def test_a_busy_worker_that_keeps_up_with_the_arrivals_is_no_limit(tmp_path: Path) -> None:
+def test_a_busy_worker_that_keeps_up_with_the_arrivals_is_not_a_limit(tmp_path: Path) -> None:
     busy = recorded(tmp_path, BUSY, phase=steady(rate=100, seconds=20))
     assert limit(busy) is None
     found = strain(busy)
@@ -239,3 +245,26 @@ def test_the_generators_state_over_the_run(tmp_path: Path) -> None:
     assert state.late == 2 * sum(2 for second in run.journal.seconds if second.second % 2 == 0)
     assert (state.starved_max, state.throttled_max, state.stolen_max) == (0.2, 0.1, 0.05)
     assert not state.saturated
+
+
+def low_ms(undisturbed_us: np.ndarray, late_us: np.ndarray, q: float) -> float:
+    """The lower end of an exact percentile of requests that were late by so much, one by one."""
+    responses = histogram_of((undisturbed_us + late_us).astype(np.int64))
+    exact = Interval.exactly(responses.quantile_us(q) / 1000)
+    return without_lateness(exact, Quantile(q), responses, histogram_of(late_us.astype(np.int64))).low
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_interval_reaches_down_to_what_the_percentile_was_without_lateness(q: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    undisturbed_us = rng.lognormal(8, 0.7, 20_000)
+    late_us = np.where(rng.random(20_000) < rng.uniform(0, 0.3), rng.lognormal(8.5, 1.2, 20_000), 0)
+    assert low_ms(undisturbed_us, late_us, q) <= np.quantile(undisturbed_us, q) / 1000 * 1.002
+
+
+def test_a_few_late_arrivals_do_not_make_a_percentile_unknown() -> None:
+    undisturbed_us = np.random.default_rng(1).lognormal(8, 0.1, 5_000)
+    late_us = np.where(np.arange(5_000) % 100 == 0, 9_000, 0)
+    p95_ms = np.quantile(undisturbed_us, 0.95) / 1000
+    assert 0.9 * p95_ms < low_ms(undisturbed_us, late_us, 0.95) < p95_ms

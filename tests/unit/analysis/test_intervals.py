@@ -47,7 +47,7 @@ def truth_of(endless: Sample) -> dict[str, float]:
 
 
 def coverage(seconds: int, phi: float, spread: float) -> dict[str, float]:
-    """How often the intervals of runs of so many seconds hold the true figure."""
+    """How often the intervals of runs of this many seconds contain the true figure."""
     rng = np.random.default_rng(7)
     truth = truth_of(drawn_sample(rng, 20_000, phi=phi, spread=spread))
     hits = dict.fromkeys(PLAIN, 0)
@@ -161,7 +161,7 @@ def test_how_many_requests_it_takes() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 5, 20, 60])
-def test_so_many_requests_are_enough_and_fewer_are_not(seconds: int) -> None:
+def test_the_fewest_requests_are_enough_and_fewer_are_not(seconds: int) -> None:
     def bound(metric: str, each: int) -> float | None:
         return figure(interval_of(sample_of([[20.0] * each] * seconds), metric)).high
 
@@ -179,7 +179,7 @@ def test_equal_response_times_leave_no_doubt() -> None:
     assert interval_of(sample_of([[20.0] * 100] * 20), "p95") == Interval(value=20, low=20, high=20)
 
 
-def test_a_maximum_is_what_it_is() -> None:
+def test_a_maximum_is_exact() -> None:
     assert interval_of(sample_of([[1.0, 17.5]]), "max") == Interval(value=17.5, low=17.5, high=17.5)
 
 

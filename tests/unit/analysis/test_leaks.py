@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis import leaks
 from harness.analysis.leaks import leaks_of
-from harness.plan.model import Phase
+from harness.plan.model.phase import Phase
 from harness.record.findings import Leak
 from harness.record.profiles import Stack, process_frame
 from harness.record.resources import process_source
@@ -126,11 +126,11 @@ def test_a_long_phase_is_judged_by_some_of_its_readings(tmp_path: Path, monkeypa
         lambda second: 100 * MIB + 8 * MIB * (second % 5),  # collections
     ],
 )
-def test_warm_up_and_noise_are_no_leak(tmp_path: Path, rss: Callable[[float], float]) -> None:
+def test_warm_up_and_noise_are_not_leaks(tmp_path: Path, rss: Callable[[float], float]) -> None:
     assert found(tmp_path, rss) == []
 
 
-def test_too_short_a_phase_says_nothing(tmp_path: Path) -> None:
+def test_too_short_a_phase_shows_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, lambda second: 100 * MIB + 10 * MIB * second, phases=[steady(seconds=6)]) == []
 
 

@@ -36,7 +36,7 @@ def floor(metric: str, count: int = 200) -> NoiseFloor:
     return found
 
 
-def test_noise_between_runs_is_told_from_noise_within_them() -> None:
+def test_noise_between_runs_is_distinguished_from_noise_within_them() -> None:
     found = floor("p95")
     assert found.within == pytest.approx(WITHIN, rel=0.01)
     assert found.between == pytest.approx(BETWEEN, rel=0.15)
@@ -64,7 +64,7 @@ def test_few_runs_promise_less_than_many() -> None:
     assert floor("p95", 3).detectable > floor("p95").detectable
 
 
-def test_a_figure_without_a_bound_or_that_one_run_lacks_is_no_error() -> None:
+def test_a_figure_without_a_bound_or_missing_in_a_run_is_not_an_error() -> None:
     unbounded = [measured({"p95": Interval(value=value, low=0.0, high=None)}) for value in (1.0, 2.0, 3.0)]
     (found,) = noise_floors(unbounded)
     assert found.within is None

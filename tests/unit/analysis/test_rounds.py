@@ -34,7 +34,7 @@ def test_19_of_20_intervals_hold_the_truth(metric: str, truth: float) -> None:
     for seed in range(200):
         interval = found(drawn(400, seed), metric)
         held += interval.low <= truth <= (interval.high or np.inf)
-    assert held >= 184  # 190 are expected; fewer than 184 would come by luck once in 30
+    assert held >= 184  # 190 are expected; fewer than 184 occur by chance once in 30 times
 
 
 def test_rounds_that_go_together_make_a_wide_interval() -> None:

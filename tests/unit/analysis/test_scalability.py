@@ -9,7 +9,8 @@ import pytest
 
 from harness.analysis.scalability import scalability_of
 from harness.messages import Message
-from harness.record.summary import Latency, PhaseSummary, Scalability, StepFigures
+from harness.record.figures import Latency
+from harness.record.phase_summary import PhaseSummary, Scalability, StepFigures
 
 RATE, CONTENTION, COHERENCY = 100.0, 0.05, 0.002
 LEVELS = [1, 2, 4, 8, 12, 16, 24, 32, 48]
@@ -58,7 +59,7 @@ def test_the_intervals_hold_the_coefficients_as_often_as_they_claim() -> None:
     assert inside / 200 > 0.9
 
 
-def test_a_peak_beyond_what_was_measured_is_not_foretold() -> None:
+def test_a_peak_beyond_what_was_measured_is_not_predicted() -> None:
     found = fitted({n: law(n) for n in LEVELS[:6]})
     assert (found.peak_at_once, found.peak_rps) == (None, None)
     assert found.most_at_once == 16

@@ -8,15 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis.comparison import compared
+from harness.analysis.history import series_of
 from harness.analysis.measurement import measure
 from harness.analysis.series import PhaseSeries, interval_of
 from harness.gates.judge import judge
 from harness.metrics.series import SeriesFigure
-from harness.plan.model import MetricsSource, RunPlan
-from harness.record.measurement import Baseline, Interval
+from harness.plan.margins import Margins
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import MetricsSource
+from harness.record.comparison import MeasuredRun
+from harness.record.gate_result import GateResult
+from harness.record.history import HistoryRun
+from harness.record.measurement import Baseline, Interval, Measurement
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
-from harness.record.summary import GateResult, Summary
+from harness.record.summary import Summary
 from harness.recording import RunRecording, open_recording
 from tests.support.plans import gate, ramp, steady
 from tests.support.recordings import EPOCH_S, record_run
@@ -94,7 +101,7 @@ def test_a_quotient_of_counters_is_one_of_their_sums() -> None:
 
 
 @pytest.mark.parametrize("seconds", [10, 30, 120])
-def test_the_interval_of_a_mean_holds_the_truth_about_as_often_as_it_says(seconds: int) -> None:
+def test_the_interval_of_a_mean_contains_the_true_value_as_often_as_stated(seconds: int) -> None:
     rng = np.random.default_rng(1)
 
     def mean_of(count: int) -> Interval:
@@ -192,3 +199,26 @@ def test_a_gate_compares_a_series_with_the_baseline(tmp_path: Path, grown: float
     (result,) = judged(run)
     assert result.status == status
     assert result.baseline == pytest.approx(5.1, rel=0.01)
+
+
+def test_a_series_that_a_gate_names_has_a_history_and_is_compared(tmp_path: Path) -> None:
+    """It fell by half after four of eight runs, and decides nothing: its variation between runs is not known."""
+    gates, name = ['metric("shop.in_use").mean >= 3'], 'metric("shop.in_use").mean'
+
+    def measured(number: int) -> tuple[HistoryRun, Measurement]:
+        in_use = (8.0 if number < 4 else 4.0) + number % 2 / 10
+        run = measure(open_recording(recorded(tmp_path, gates, lambda _: in_use, run_id=f"run-{number}")))
+        return HistoryRun(run_id=run.run_id, started_at=run.started_at, verdict="pass"), run
+
+    runs = [measured(number) for number in range(8)]
+    (course,) = [one for one in series_of(runs) if one.metric.startswith("metric")]
+    assert (course.metric, [step.meaning for step in course.steps]) == (name, ["worse"])
+    *_, asked = series_of(runs[:1], metrics=['metric("shop.orders").rate'])
+    assert asked.phase == "steady"
+    assert asked.values == [pytest.approx(100)]
+
+    builds = [MeasuredRun(run) for _, run in runs]
+    comparison = compared(builds[:4], builds[4:], Margins())
+    (figure,) = [one for one in comparison.figures if one.metric.startswith("metric")]
+    assert (figure.metric, figure.better, figure.outcome, figure.decides) == (name, "higher", "worse", False)
+    assert comparison.verdict != "worse"

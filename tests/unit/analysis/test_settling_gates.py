@@ -1,4 +1,4 @@
-"""What would settle a gate: found by asking the gate's own rule."""
+"""What would settle a gate, found by the gate's own rule."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_runs_that_differ_settle_nothing() -> None:
 def test_the_smallest_detectable_figure_fails_and_a_smaller_one_does_not() -> None:
     gate, observed = parse_requirement("cpu_per_request <= baseline + 5%"), around(5.1, 0.02)
     found = judge(gate, observed, [around(5, 0.02)])
-    # It would have to fail even as a figure of so few runs.
+    # It would have to fail even with so few runs in the baseline.
     found = judge(gate, around(6.0, 0.02), [around(5, 0.02)])
     assert found.few_runs
     least = detectable(found.observed, found.limit, upper=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.analysis.measurement import measure
 from harness.analysis.surroundings import SurroundingsFinding, surroundings_of
-from harness.plan.model import MetricsSource, RunPlan
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import MetricsSource
 from harness.record.measurement import Baseline
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
@@ -25,9 +27,9 @@ SOURCES = (
 )
 
 
-def recorded(folder: Path, read: Readings, run_id: str = "run") -> RunRecording:
+def recorded(folder: Path, read: Readings, run_id: str = "run", **more: Any) -> RunRecording:
     """A run of 5 s of ramp and 20 s of steady."""
-    run: RunFolder = record_run(folder, run_id=run_id, phases=[ramp(), steady()])
+    run: RunFolder = record_run(folder, run_id=run_id, phases=[ramp(), steady()], **more)
     plan = read_model(run.plan, RunPlan)
     sampling = plan.sampling.model_copy(update={"metrics": SOURCES})
     write_text(run.plan, plan.model_copy(update={"sampling": sampling}).model_dump_json())
@@ -58,7 +60,7 @@ def test_a_pool_that_is_always_full_is_found(tmp_path: Path) -> None:
     assert full.end_s == pytest.approx(26, abs=1)
 
 
-def test_a_pool_with_room_most_of_the_time_is_none(tmp_path: Path) -> None:
+def test_a_pool_with_room_most_of_the_time_is_not_a_finding(tmp_path: Path) -> None:
     assert not findings(recorded(tmp_path, pool(lambda second: 5.0 if second % 3 == 0 else 2.0)))
 
 
@@ -90,7 +92,7 @@ def test_evictions_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("hits", "kinds"), [(80.0, []), (40.0, ["cache-hits-fell"])])
-def test_a_hit_ratio_that_fell_is_found_beside_the_baseline(tmp_path: Path, hits: float, kinds: list[str]) -> None:
+def test_a_hit_ratio_that_fell_from_the_baseline_is_found(tmp_path: Path, hits: float, kinds: list[str]) -> None:
     def read(hits: float) -> Readings:
         return lambda second: MetricReading(
             EPOCH_S + second, "shop", {}, {"hits": hits * second, "reads": 100.0 * second}

@@ -35,7 +35,7 @@ def seen(usage: TargetUsage) -> Interval:
 
 
 @pytest.mark.parametrize("seconds", [10, 30, 120])
-def test_the_interval_holds_the_truth_about_as_often_as_it_says(seconds: int) -> None:
+def test_the_interval_contains_the_true_value_as_often_as_stated(seconds: int) -> None:
     rng = np.random.default_rng(3)
     truth = seen(drawn_usage(rng, 50_000)).value
     found = [seen(drawn_usage(rng, seconds)) for _ in range(RUNS)]
@@ -104,7 +104,7 @@ def test_the_interval_of_growth_holds_the_truth(seconds: int) -> None:
     assert 0.85 <= hits / RUNS <= 0.995
 
 
-def test_a_step_is_no_growth() -> None:
+def test_a_step_is_not_growth() -> None:
     rss = np.full(60, 2e8)
     rss[10:] += 5e7
     figure = interval_of(TargetUsage(np.empty(0), np.empty(0), np.arange(60.0), rss), GROWTH)

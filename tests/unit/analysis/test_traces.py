@@ -10,15 +10,17 @@ import pytest
 from harness.analysis.measurement import endpoints_of
 from harness.analysis.statements import in_words, statements_of
 from harness.analysis.traces import trace_notes, traces_of
+from harness.messages import message
 from harness.record.endpoint_statements import EndpointStatements
 from harness.record.measurement import ALL
+from harness.record.notice import Notice
 from harness.record.spans import Received, Span, SpanKind, SpanWriter
 from harness.record.traced_requests import TracedRequest
 from harness.recording import open_recording
-from harness.recording.run import RunRecording
+from harness.recording.run import RunRecording, read_run
 from harness.report.waterfalls import waterfalls
 from tests.support.plans import steady
-from tests.support.recordings import EPOCH_S, record_run
+from tests.support.recordings import EPOCH_S, SHOP, make_environment, record_run
 
 MS = 1_000_000
 LOOP = "SELECT * FROM author WHERE id = ?"
@@ -80,7 +82,7 @@ class Made:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    run = open_recording(record_run(tmp_path, phases=[steady(users=5, seconds=20)], seed=1))
+    run = open_recording(record_run(tmp_path, phases=[steady(users=5, seconds=20)], endpoints=SHOP, seed=1))
     assert isinstance(run, RunRecording)
     return Made(run)
 
@@ -230,6 +232,14 @@ def test_what_was_not_kept_is_noted(made: Made, received: Received, code: str) -
 def test_a_target_that_shows_nothing_is_noted_with_what_to_do(made: Made) -> None:
     made.request()
     assert [note.code for note in trace_notes(made.save())] == ["spans-missing"]
+
+
+def test_that_no_spans_came_is_not_noted_where_it_is_known_why(tmp_path: Path) -> None:
+    why = Notice.of(message("target-not-instrumented", command="python"))
+    machine = make_environment().model_copy(update={"notices": [why]})
+    made = Made(read_run(record_run(tmp_path, phases=[steady(users=5, seconds=20)], environment=machine)))
+    made.request()
+    assert trace_notes(made.save()) == []
 
 
 def test_a_target_that_shows_only_its_requests_is_noted(made: Made) -> None:

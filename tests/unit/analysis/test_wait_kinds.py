@@ -44,10 +44,11 @@ def test_what_a_request_waits_for(inner: tuple[str, ...], kind: str, what: str) 
         (*THREAD, "WorkerThread.run (anyio/_backends/_asyncio.py:1113)", "Queue.get (queue.py:171)", CONDITION),
         ("<module> (shop/__main__.py:9)", "Server.run (uvicorn/server.py:60)", "select (selectors.py:468)"),
         (*THREAD, "refresh_forever (shop/db.py:80)", "[sleep]"),
+        ("<module> (uvicorn:10)", "take_forever (shop/db.py:90)", "[lock]"),
         SERVED,
         (*SERVED, "dumps (json/encoder.py:200)"),
     ],
-    ids=["idle worker", "event loop", "background thread", "own code", "library code"],
+    ids=["idle worker", "event loop", "background thread", "started by a script", "own code", "library code"],
 )
-def test_what_is_no_wait_of_a_request(frames: tuple[str, ...]) -> None:
+def test_what_is_not_a_wait_of_a_request(frames: tuple[str, ...]) -> None:
     assert wait_of(frames, OWN) is None

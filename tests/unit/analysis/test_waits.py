@@ -20,10 +20,12 @@ SERVED = ("Thread.run (threading.py:982)", "WorkerThread.run (anyio/_backends/_a
 LOCKED = (*SERVED, "get_stock (shop/db.py:31)", "[lock]")
 
 
-def with_profile(folder: RunFolder, kind: ProfileKind, stacks: Mapping[tuple[str, ...], list[int]]) -> None:
+def with_profile(
+    folder: RunFolder, kind: ProfileKind, stacks: Mapping[tuple[str, ...], list[int]], phase: int = 0
+) -> None:
     """A profile of 5 samples a second, by stack and span of 5 s."""
     folder.cpu.mkdir(exist_ok=True)
-    path = folder.cpu / f"0-{kind}.spans.folded"
+    path = folder.cpu / f"{phase}-{kind}.spans.folded"
     spans = max(map(len, stacks.values()))
     parts = [
         Stack((f"span {span}", "pid 1", *frames), weight)
@@ -36,7 +38,7 @@ def with_profile(folder: RunFolder, kind: ProfileKind, stacks: Mapping[tuple[str
     index = ProfileIndex.load(folder.profiles)
     index.profiles.append(
         Profile(
-            kind, 0, relative, "samples", 5.0 * spans, 5.0, spans_path=relative, own=["shop/db.py"],
+            kind, phase, relative, "samples", 5.0 * spans, 5.0, spans_path=relative, own=["shop/db.py"],
             spans=[Span(5.0 * span, 5.0, 5.0, {1: 1.0}) for span in range(spans)],
         )
     )  # fmt: skip

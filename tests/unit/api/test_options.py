@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from click import Command
-from click.testing import CliRunner
 
 import harness
 from harness.api.options import BenchOptions, DuetOptions, RunOptions
 from harness.cli import bench, duet, run
+from tests.support.typed import run_options
 
 ONLY_IN_PYTHON = {"scenario", "arguments", "phases", "gates", "watcher", "turn", "hear"}
 ONLY_TYPED = {"json", "inconclusive", "locustfile", "headless"}
@@ -48,17 +48,9 @@ def test_the_signature_of_a_run_is_public() -> None:
     assert harness.run.__doc__
 
 
-def test_what_is_typed_is_what_a_call_would_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[RunOptions] = []
-
-    def note(options: RunOptions, _: object) -> None:
-        given.append(options)
-        raise harness.HarnessError("many-problems", count=0)
-
-    monkeypatch.setattr("harness.api.run.run_scenario", note)
+def test_what_is_typed_is_what_a_call_would_say() -> None:
     typed = ["a.py", "--workers", "2", "-T", "x", "-T", "y", "--set", "a=1", "--pid", "7", "--host", "http://h"]
-    CliRunner().invoke(run.command, [*typed, "--seed", "3", "--", "--own", "Buyer"])
-    (options,) = given
+    options = run_options(*typed, "--seed", "3", "--", "--own", "Buyer")
     assert (options.scenario, tuple(options.arguments), options.workers) == ("a.py", ("--own", "Buyer"), 2)
     assert (options.tags, options.set, options.pid, options.seed) == (("x", "y"), ("a=1",), 7, 3)
     assert (options.profile, options.bind, str(options.out)) == (None, None, "reports")

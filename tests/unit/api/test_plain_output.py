@@ -102,7 +102,7 @@ def test_the_figures_at_a_phases_end_hold_its_last_second(tmp_path: Path, capsys
     assert place(lines, "steady ended") < place(lines, "next begins")
 
 
-def test_the_open_model_tells_who_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_open_model_shows_waiting_arrivals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = record_run(tmp_path, phases=[steady(rate=50, seconds=12)], failures=[Failing(0.5, HOSTILE)])
     lines = reported(run, capsys)
     tick = lines[place(lines, " 0:10 ")]
@@ -146,7 +146,7 @@ def test_no_phase_of_a_run_that_never_began(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("state", ["closed pipe", "full disk"])
-def test_a_log_that_takes_nothing_does_not_end_the_run(
+def test_a_log_that_cannot_be_written_does_not_end_the_run(
     state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with stream_that_takes_nothing(state) as log:

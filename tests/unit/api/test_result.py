@@ -69,10 +69,10 @@ def test_an_unknown_name_is_reported_with_the_known_ones(run: Run) -> None:
     assert (error_info.value.code, error_info.value.params["endpoint"]) == ("run-unknown-endpoint", "/basket")
     hint = error_info.value.params["alternatives"]
     assert isinstance(hint, Message)
-    assert "POST /cart" in hint.params["known"]  # type: ignore[operator]  # a list
+    assert "POST /checkout" in hint.params["known"]  # type: ignore[operator]  # a list
 
 
-def test_the_verdict_tells_what_was_required_and_observed_and_where_to_see_more(
+def test_the_verdict_shows_what_was_required_and_observed_and_where_more_is(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(run.path.parent.parent)
@@ -107,7 +107,10 @@ def test_tables_hold_what_was_recorded(run: Run) -> None:
     steady = run.figures.set_index("name").loc["steady"]
     assert steady["p95_ms"] == run.phase("steady").p95
     endpoints = run.endpoints.set_index(["phase", "method", "name"])
-    assert endpoints.loc[("steady", "POST", "/cart"), "ok_p99_ms"] == run.phase("steady").endpoint("POST /cart").ok.p99
+    assert (
+        endpoints.loc[("steady", "POST", "/checkout"), "ok_p99_ms"]
+        == run.phase("steady").endpoint("POST /checkout").ok.p99
+    )
     assert run.steps["level"].tolist() == [20, 40]
     assert run.failures["count"].sum() == totals.failures
 
@@ -130,6 +133,10 @@ def test_a_killed_run_is_judged_when_it_is_read_and_nothing_is_written(tmp_path:
     assert run.phase("steady").requests > 0
     assert not folder.summary.exists()
     assert run.draw().is_file()
+    drawn = Run.load("latest", out=tmp_path).summary
+    assert {"timeline", "resources"} <= drawn.artifacts.keys()
+    exported = pd.read_parquet(folder.path / drawn.artifacts["timeline"])
+    assert exported["requests"].sum() == drawn.totals.requests > 0
 
 
 def test_a_run_without_a_request_has_its_tables_all_the_same(tmp_path: Path) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import pytest
 from click.testing import CliRunner
 
-from harness import api
-from harness.api.options import RunOptions
 from harness.cli import cli
 from harness.errors import HarnessError
 from harness.messages import message
+from tests.support.typed import run_options
 
 
 @pytest.mark.parametrize(
@@ -35,7 +32,7 @@ def test_a_scenario_in_place_of_a_command_is_recognized() -> None:
 
 
 @pytest.mark.parametrize("option", ["--csv", "--master", "--processes", "-L", "--stop-timeout", "--exit-code-on-error"])
-def test_an_option_of_locust_is_not_said_to_go_behind_dashes(option: str) -> None:
+def test_an_option_of_locust_gets_no_hint_to_put_it_after_dashes(option: str) -> None:
     done = CliRunner().invoke(cli, ["run", "plain.py", option, "x"])
     assert (done.exit_code, option in done.output) == (2, True)
     assert str(message("own-options-after-dashes")) not in done.output
@@ -62,15 +59,7 @@ def test_an_option_of_locust_is_not_said_to_go_behind_dashes(option: str) -> Non
         ],
     ],
 )
-def test_a_quick_run_is_typed_as_for_locust(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[RunOptions] = []
-
-    def stop(options: RunOptions, _: object) -> NoReturn:
-        seen.append(options)
-        raise HarnessError("note", text="")
-
-    monkeypatch.setattr(api.run, "run_scenario", stop)
-    CliRunner().invoke(cli, ["run", *typed])
-    (options,) = seen
+def test_a_quick_run_is_typed_as_for_locust(typed: list[str]) -> None:
+    options = run_options(*typed)
     assert (options.scenario, options.arguments, options.host) == ("plain.py", ("Buyer",), "http://localhost:1")
     assert (options.users, options.spawn_rate, options.run_time) == (5, 2, "9s")

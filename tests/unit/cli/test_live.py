@@ -17,9 +17,10 @@ from harness.cli.live_layout import Part, heights
 from harness.messages import message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
+from tests.support.broken_runs import Broken, write_faults
 from tests.support.latencies import bursty, lognormal
 from tests.support.plans import gate, ramp, steady, stress
-from tests.support.recordings import EPOCH_S, Failing, WorkerState, record_run
+from tests.support.recordings import EPOCH_S, SHOP, Failing, WorkerState, record_run
 from tests.support.replay import replay
 
 HOSTILE = "GET /\x1b]0;owned\x07\x1b[2J[bold]\u202ex\n\ttwo"
@@ -28,13 +29,17 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Screen:
-    """A live view on a terminal of a set size, with clocks that the test moves."""
+    """A live view on a terminal of a set size, with clocks that the test moves.
 
-    def __init__(self, width: int, height: int) -> None:
+    It draws the last picture of what is played; with ``draws_all``, one for each second, too.
+    """
+
+    def __init__(self, width: int, height: int, *, draws_all: bool = False) -> None:
         self.file = io.StringIO()
         self.width, self.height = width, height
         self.now = EPOCH_S
         self.ticks = 0.0
+        self._draws_all = draws_all
         console = Console(
             file=self.file, force_terminal=True, width=width, height=height, color_system="standard", highlight=False
         )
@@ -44,7 +49,7 @@ class Screen:
     def play(self, folder: RunFolder, *, until_s: float = float("inf")) -> None:
         def after(journal: Journal) -> None:
             self.now = EPOCH_S + journal.last_s
-            self.ticks += REDRAW_S
+            self.ticks += REDRAW_S * self._draws_all
 
         self.journal = replay(folder, self.view, after=after, until_s=until_s)
         self.redraw()
@@ -79,7 +84,7 @@ def a_run(folder: Path, **more: Any) -> RunFolder:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (40, 10), (20, 4), (1, 1), (300, 100)])
 def test_every_picture_fits_the_terminal(tmp_path: Path, width: int, height: int) -> None:
-    screen = Screen(width, height)
+    screen = Screen(width, height, draws_all=True)
     screen.play(a_run(tmp_path))
     assert len(screen.frames) > 10
     for frame in screen.frames:
@@ -108,13 +113,30 @@ def test_what_is_shown_at_80_by_24(tmp_path: Path) -> None:
     assert re.search(r"\d+× +GET /products +HTTP 500", screen.shown)
 
 
+def test_an_active_fault_is_shown(tmp_path: Path) -> None:
+    fault = Broken("db [bold]slow\x1b[2J", 4.0, 7.0)
+    for at_s, shown in ((3.0, False), (6.0, True), (9.0, False)):
+        screen = Screen(80, 24)
+        folder = write_faults(a_run(tmp_path / str(at_s)), fault)
+        screen.play(folder, until_s=at_s)
+        assert bool(re.search(r"⚡ db \[bold\]slow\S* +network +0:0\d", screen.shown)) == shown
+
+
+def test_a_damaged_file_of_faults_costs_their_line_only(tmp_path: Path) -> None:
+    folder = a_run(tmp_path)
+    folder.faults.write_bytes(b"no frames")
+    screen = Screen(80, 24)
+    screen.play(folder, until_s=6)
+    assert "▶ steady" in screen.shown
+
+
 def test_a_large_terminal_shows_the_slowest_endpoints_first(tmp_path: Path) -> None:
     screen = Screen(120, 40)
 
     def slow_checkout(rng: Any, at_s: Any, endpoint: str) -> Any:
         return lognormal(200 if endpoint == "POST /checkout" else 10)(rng, at_s, endpoint)
 
-    screen.play(a_run(tmp_path, latency=slow_checkout), until_s=9)
+    screen.play(a_run(tmp_path, latency=slow_checkout, endpoints=SHOP), until_s=9)
     rows = screen.shown.partition("slowest endpoints of the phase")[2].rstrip().splitlines()
     assert rows[1].split()[:2] == ["POST", "/checkout"]
     assert len(rows) == 5
@@ -191,7 +213,7 @@ def test_a_limiting_generator_is_shown_prominently(tmp_path: Path) -> None:
 
 
 def test_names_and_errors_of_the_target_are_shown_and_not_obeyed(tmp_path: Path) -> None:
-    screen = Screen(120, 40)
+    screen = Screen(120, 40, draws_all=True)
     run = a_run(
         tmp_path,
         phases=[steady(20, 6, name="a\x1b[2Jb[red]c")],
@@ -244,7 +266,7 @@ def test_the_clock_runs_on_between_seconds_and_stops_at_the_end(tmp_path: Path) 
     assert ended.shown.splitlines()[0] == first
 
 
-def test_no_more_than_four_pictures_a_second(tmp_path: Path) -> None:
+def test_the_screen_is_drawn_at_most_four_times_a_second(tmp_path: Path) -> None:
     screen = Screen(80, 24)
     screen.play(a_run(tmp_path), until_s=3)
     before = len(screen.frames)

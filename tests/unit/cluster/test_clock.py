@@ -12,7 +12,7 @@ delays = st.floats(0, 0.5)
 
 
 def asked(at_s: float, ahead_s: float, there_s: float, back_s: float) -> Reading:
-    """A reply at a time of ours, by a master whose clock is ahead by so much, over ways that took so long."""
+    """A reply at a local time from a master whose clock is ahead, after these delays on the way there and back."""
     asked_s = at_s + ahead_s + there_s
     return Reading.of(at_s, asked_s, asked_s + 0.001, at_s + there_s + 0.001 + back_s)
 

@@ -15,7 +15,7 @@ from harness.control.metrics import BOUNDS_US, RunMetrics, serve_metrics
 from harness.control.observer import RunObservers
 from harness.errors import HarnessError
 from harness.messages import message
-from harness.plan.model import RunPlan
+from harness.plan.model.run import RunPlan
 from harness.record.histogram import Histogram, buckets_of, lowest_of
 from harness.record.journal import Journal, read_journal
 from harness.record.run_folder import RunFolder
@@ -31,7 +31,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     phases = [ramp(users=20, seconds=3), steady(users=20, seconds=6)]
     return record_run(
-        tmp_path_factory.mktemp("run"), phases=phases, failures=[Failing(0.2, "HTTP 500", "POST /cart")], workers=2
+        tmp_path_factory.mktemp("run"), phases=phases, failures=[Failing(0.2, "HTTP 500", "POST /checkout")], workers=2
     )
 
 
@@ -112,7 +112,7 @@ def test_several_observers_get_the_same_calls(recorded: RunFolder) -> None:
     assert scraped(one)["harness_users", ()] == scraped(other)["harness_users", ()] == 0
 
 
-def test_it_tells_which_phase_runs_and_when_none_does(recorded: RunFolder) -> None:
+def test_it_shows_which_phase_runs_and_when_none_does(recorded: RunFolder) -> None:
     metrics = of(recorded)
     assert scraped(metrics)["harness_phase", (("phase", "ramp"),)] == 0
     running = read_journal(recorded.journal)
@@ -152,7 +152,7 @@ def test_it_is_asked_on_loopback_unless_another_address_is_given() -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "", "127.0.0.1", "a:b", "http://127.0.0.1:9646"])
-def test_what_is_no_port_is_refused(text: str) -> None:
+def test_an_invalid_port_is_rejected(text: str) -> None:
     with harness_error("address-without-port") as refused:
         serve_metrics(text).__enter__()
     assert refused.value.where == "--metrics-port"

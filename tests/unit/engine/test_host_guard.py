@@ -14,7 +14,7 @@ from harness.engine.http.origin import Origin
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.engine.request_failures import HostNotAllowed
 from harness.plan.hosts import AllowedHosts
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 
 
 def guard(*allowed: str) -> Guard:

@@ -131,6 +131,11 @@ def test_a_lost_worker_holds_nothing_up_and_the_rest_comes_at_the_end() -> None:
         {"traced": [[b"t" * 16, 1, 0, 0.5, 10, 10, False]]},
         {"traced": [[b"t" * 16, 0, 0, -1.0, 10, 10, False]]},
         {"traced": [[b"t" * 16, 0, 0, 0.5, 10, 10, False]] * ((1 << 16) + 1)},
+        {"responses": [[0, 0, "GET", "http://h/", 20, b"", None]]},
+        {"responses": [[1, 0, "GET", "http://h/", 200, b"", None]]},
+        {"responses": [[0, 0, "GET", "http://h/", 200, b"", b"x" * ((1 << 20) + 1)]]},
+        {"responses": [[0, 0, "GET", "http://h/", 200, b"", None]] * ((1 << 12) + 1)},
+        {"skipped": {"rate": -1}},
         {"requests": {}},
         {"requests": table_of(12, [ROW]).to_wire()},
         {"requests": table_of(0, [replace(ROW, endpoint=1)]).to_wire()},
@@ -154,7 +159,18 @@ def test_traced_requests_get_the_number_of_their_endpoint_in_the_journal() -> No
     assert (traced.trace, traced.response_us, traced.failed) == (b"t" * 16, 20, True)
 
 
-def test_a_report_of_a_stranger_is_rejected() -> None:
+def test_kept_responses_get_the_number_of_their_endpoint_in_the_journal() -> None:
+    merger = Merger(dict.fromkeys(["a", "b"], ""))
+    kept = [0, 0, "GET", "http://h/", 200, b"HTTP/1.1 200 OK", b"{}"]
+    other = {**report(0, [10]), "endpoints": [[0, "GET", "/b"]], "responses": [kept], "skipped": {"rate": 2}}
+    merger.add("a", {**report(0, [10]), "skipped": {"rate": 1}}, NOW_S)
+    merger.add("b", other, NOW_S)
+    (response,), skipped = merger.take_responses()
+    assert (response.endpoint, response.body, skipped) == (1, b"{}", {"rate": 3})
+    assert merger.take_responses() == ([], {})
+
+
+def test_a_report_of_an_unknown_worker_is_rejected() -> None:
     merger = Merger({"a": ""})
     for worker, message in (("a", None), ("a", b"GET / HTTP/1.1"), ("stranger", report(0, [10]))):
         with pytest.raises(ValueError, match=r"\w"):

@@ -20,8 +20,9 @@ from gevent import getcurrent
 
 from harness.engine.failure_details import describe_failure, failure_of
 from harness.engine.failure_kinds import FAILURE_KINDS, OTHER_FAILURES
+from harness.engine.failure_log import SAMPLES_PER_FAILURE
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.recorder import SAMPLES_PER_FAILURE, IntendedStarts, Recorder
+from harness.engine.recorder import IntendedStarts, Recorder
 from harness.engine.request_failures import (
     INTERRUPTED,
     HostNotAllowed,
@@ -29,8 +30,10 @@ from harness.engine.request_failures import (
     ResponseTimeout,
     TruncatedResponse,
 )
+from harness.engine.response_sampler import ResponseSampler
 from harness.messages import Message
 from harness.record.endpoint_second import EndpointSecond
+from harness.record.sampled_responses import SampledResponse
 from harness.record.second_table import SecondTable
 from harness.record.traced_requests import TracedRequest, traceparent
 
@@ -65,6 +68,7 @@ class Recording:
         self.recorder.begin(time.perf_counter() - 100)
 
     def request(self, *, start_s: float, ms: float | None, **more: Any) -> None:
+        """``start_s`` must not be near a whole second: two clocks, read one after the other, say when the run began."""
         self.recorder.on_request("GET", "/a", ms, 7, start_time=self.epoch_s + start_s, **more)
 
     def by_second(self) -> dict[int, list[EndpointSecond]]:
@@ -107,7 +111,7 @@ def test_a_wall_clock_that_is_set_moves_no_request(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(time, "time", lambda: real() - 30)
     assert recording.recorder.now_s() == pytest.approx(before_s, abs=1)
     recording.epoch_s -= 30
-    recording.request(start_s=10.0, ms=1)
+    recording.request(start_s=10.5, ms=1)
     assert list(recording.by_second()) == [10]
 
 
@@ -130,7 +134,7 @@ def test_a_start_time_of_another_clock_is_not_believed() -> None:
 
 def test_a_request_without_a_time_is_counted_and_not_measured() -> None:
     recording = Recording()
-    recording.request(start_s=10, ms=None, exception=ValueError("x"))
+    recording.request(start_s=10.5, ms=None, exception=ValueError("x"))
     ((_, (row,)),) = recording.by_second().items()
     assert (row.requests, row.failures, row.response.count, row.failed.count) == (1, 1, 0, 0)
 
@@ -139,7 +143,7 @@ def test_failures_are_counted_by_kind_and_sampled_a_few_times() -> None:
     recording = Recording()
     response = SimpleNamespace(status_code=500, content=b"caf\xe9 broke \x00")
     for _ in range(10):
-        recording.request(start_s=10, ms=5, exception=ValueError("broke"), response=response, url="http://x/a")
+        recording.request(start_s=10.5, ms=5, exception=ValueError("broke"), response=response, url="http://x/a")
     _, _, failures, samples = recording.recorder.take(None)
     assert failures == [[0, 0, 10, "ValueError: broke", "", 10]]
     assert len(samples) == SAMPLES_PER_FAILURE
@@ -155,7 +159,7 @@ def test_a_response_with_an_unreadable_body_is_still_sampled() -> None:
             raise OSError("cut off")
 
     recording = Recording()
-    recording.request(start_s=10, ms=5, exception=ValueError("broke"), response=Broken())
+    recording.request(start_s=10.5, ms=5, exception=ValueError("broke"), response=Broken())
     *_, samples = recording.recorder.take(None)
     assert samples[0][4]["body"] == "(not readable: cut off)"
 
@@ -176,20 +180,20 @@ def counted(recording: Recording) -> Counter[str]:
 def test_failures_that_differ_in_numbers_and_ids_are_one_kind() -> None:
     recording = Recording()
     for number in range(1000):
-        recording.request(start_s=10, ms=5, exception=f"order {number:08x}-9 of customer {number} is locked")
-        recording.request(start_s=10, ms=5, exception=LocustBadStatusCode(), response=status(400 + number % 50))
+        recording.request(start_s=10.5, ms=5, exception=f"order {number:08x}-9 of customer {number} is locked")
+        recording.request(start_s=10.5, ms=5, exception=LocustBadStatusCode(), response=status(400 + number % 50))
     found = counted(recording)
     assert found["order … of customer … is locked"] == 990
     assert found["HTTP 449"] == 20
     assert found.total() == 2000
 
 
-def test_a_frequent_failure_keeps_its_name_beside_endless_rare_ones() -> None:
+def test_a_frequent_failure_keeps_its_name_among_endless_rare_ones() -> None:
     recording = Recording()
     for text in words(1000):
-        recording.request(start_s=10, ms=5, exception=text)
+        recording.request(start_s=10.5, ms=5, exception=text)
     for _ in range(100):
-        recording.request(start_s=10, ms=5, exception="database is down")
+        recording.request(start_s=10.5, ms=5, exception="database is down")
         recording.recorder.on_request("GET", "/b", 5, 0, exception="the disk is full")
     found = counted(recording)
     assert (found["database is down"], found["the disk is full"]) == (91, 100)
@@ -246,7 +250,7 @@ def test_an_event_that_cannot_be_read_is_a_failed_request_and_warned_of(argument
 def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
     recording = Recording()
     for text in words(FAILURE_KINDS + 50):
-        recording.request(start_s=10, ms=5, exception=ValueError(text))
+        recording.request(start_s=10.5, ms=5, exception=ValueError(text))
     _, _, failures, samples = recording.recorder.take(None)
     assert sum(count for *_, count in failures) == FAILURE_KINDS + 50
     assert {failure for _, _, _, failure, *_ in failures} >= {OTHER_FAILURES, "ValueError: aa"}
@@ -254,7 +258,7 @@ def test_endless_kinds_of_failures_do_not_take_endless_memory() -> None:
     assert len(samples) <= SAMPLES_PER_FAILURE * (FAILURE_KINDS + 1)
 
 
-def test_text_that_no_utf8_holds_can_be_sent_all_the_same() -> None:
+def test_text_that_is_not_utf8_can_be_sent() -> None:
     recording = Recording()
     half = "half a pair: \ud800"
     response = SimpleNamespace(status_code=200, content=half)
@@ -314,9 +318,11 @@ def test_an_exception_that_contains_itself_is_described() -> None:
 
 @pytest.mark.parametrize("ms", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("exception", [None, ValueError("no")])
-def test_a_response_time_that_is_no_number_is_counted_and_not_measured(ms: float, exception: Exception | None) -> None:
+def test_a_response_time_that_is_not_a_number_is_counted_and_not_measured(
+    ms: float, exception: Exception | None
+) -> None:
     recording = Recording()
-    recording.request(start_s=60.0, ms=ms, exception=exception)
+    recording.request(start_s=60.5, ms=ms, exception=exception)
     wire, _, failures, samples = recording.recorder.take(None)
     ((second, (row,)),) = rows_by_second(wire).items()
     assert second in (59, 60)
@@ -330,7 +336,7 @@ def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
     recording.recorder.record("GET", "/a", 0.0, float("nan"), 7, exception="of another kind")
     with pytest.raises(ValueError, match="NaN"):
         recording.recorder.take(None)
-    recording.request(start_s=60.0, ms=10)
+    recording.request(start_s=60.5, ms=10)
     assert sum(len(of_second) for of_second in recording.by_second().values()) == 1
 
 
@@ -342,14 +348,29 @@ def test_a_traced_request_is_kept_with_its_phase_and_times() -> None:
     recording.starts[getcurrent()] = 50.0  # due then, in the open model
     recording.request(start_s=50.25, ms=250, exception=ValueError(), context={"traceparent": traceparent(trace[::-1])})
     for context in ({}, None, ["traceparent"], {"traceparent": "my own"}, {"traceparent": None}):
-        recording.request(start_s=60, ms=1, context=context)
-    recording.request(start_s=60, ms=None, context={"traceparent": traceparent(trace)})  # its times are not known
+        recording.request(start_s=60.5, ms=1, context=context)
+    recording.request(start_s=60.5, ms=None, context={"traceparent": traceparent(trace)})  # its times are not known
     first, second = (TracedRequest(*wire) for wire in recording.recorder.take_traced())
     assert (first.trace, first.phase, first.failed, first.response_us) == (trace, 0, False, 1_000_000)
     assert first.at_s == pytest.approx(49.5, abs=0.01)
     assert (second.phase, second.failed, second.service_us) == (1, True, 250_000)
     assert second.response_us == pytest.approx(500_000, abs=10_000)
     assert recording.recorder.take_traced() == []
+
+
+def test_a_kept_response_has_the_phase_of_its_request() -> None:
+    recording = Recording()
+    recording.recorder.sampler = ResponseSampler(0.0, 1)
+    for start_s, url in ((49.5, "http://h/a"), (50.25, "http://h/b")):
+        response = requests.Response()
+        response.status_code, response.url = 200, url
+        recording.request(start_s=start_s, ms=100, response=response, exception=ValueError())
+    kept, skipped = recording.recorder.take_responses()
+    assert [(SampledResponse(*wire).phase, SampledResponse(*wire).url) for wire in kept] == [
+        (0, "http://h/a"),
+        (1, "http://h/b"),
+    ]
+    assert (skipped, recording.recorder.take_responses()) == ({}, ([], {}))
 
 
 def test_no_trace_is_kept_unless_traces_are_on() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import pytest
 from harness.analysis.measurement import measure
 from harness.record.explanation import Explanation
 from harness.record.measurement import Baseline
-from harness.record.profiles import Stack
+from harness.record.profiles import ProfileIndex, Stack
 from harness.record.run_folder import RunFolder, write_json
 from harness.recording import open_recording
 from tests.support.judged import judge
 from tests.support.latencies import lognormal
-from tests.support.plans import steady
+from tests.support.plans import ramp, steady
 from tests.support.recordings import Failing, Profiles, WorkerState, record_run
-from tests.unit.analysis.test_waits import LOCKED, with_profile
+from tests.unit.analysis.test_waits import LOCKED, SERVED, with_profile
+from tests.unit.gates.test_equal_speed import SPEEDS, made
 
 SERVE = ("main (shop/__main__.py:12)", "run (uvicorn/server.py:60)")
 RANK = (*SERVE, "search (shop/app.py:120)", "rank (shop/rank.py:40)")
@@ -110,6 +112,23 @@ def test_without_a_baseline_the_costliest_function_may_be_the_cause(tmp_path: Pa
     assert found.unexplained is None
 
 
+def test_where_requests_wait_for_a_core_the_costliest_function_may_be_the_cause_however_short(tmp_path: Path) -> None:
+    """It takes 3 ms of 400: requests wait for those before them."""
+    folder = run_of(tmp_path, "now", ms=400, rank=1000, gates=["p95 < 5ms"], sampled=busy(80, 195))
+    (found,) = explanations(folder)
+    named = [cause for cause in found.causes if cause.kind == "cpu"]
+    assert [(cause.place and cause.place.function, cause.share, cause.sure) for cause in named] == [
+        ("rank", None, False)
+    ]
+
+
+def test_what_starts_a_server_is_not_charged_with_what_the_server_does(tmp_path: Path) -> None:
+    stacks = [Stack((*SERVE, "parse (uvicorn/http.py:7)"), 1600), Stack(RANK, 200)]
+    folder = run_of(tmp_path, "now", profiles=Profiles(cpu={"steady": stacks}), gates=["p95 < 5ms"])
+    (found,) = explanations(folder)
+    assert found.causes == []
+
+
 def test_errors_are_explained_by_what_they_say(tmp_path: Path) -> None:
     failures = [
         Failing(0.3, "HTTP 503 pool timeout", endpoint="POST /checkout"),
@@ -133,6 +152,32 @@ def test_others_that_took_the_cores_come_before_all_else(tmp_path: Path) -> None
     assert found.causes[0].what.code == "cause-cores-taken"
     assert found.causes[0].what.params["others"] == pytest.approx(1.8, abs=0.01)
     assert found.causes[0].what.params["seconds"] == ["0–30 s"]
+
+
+def test_others_are_named_even_if_the_queues_that_they_made_took_far_longer(tmp_path: Path) -> None:
+    taken = {
+        "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
+        "machine": {"others_percent": 100.0, "cores": 2.0},
+    }
+    folder = run_of(tmp_path, "now", ms=5000, sampled=lambda _: taken, gates=["p95 < 45ms"])
+    (found,) = explanations(folder)
+    (cause,) = [cause for cause in found.causes if cause.kind == "cores-taken"]
+    assert (cause.sure, cause.part) == (False, None)
+
+
+def test_others_are_not_a_cause_at_equal_machine_speed(tmp_path: Path) -> None:
+    before = [made(tmp_path / str(speed), speed) for speed in SPEEDS]
+    found = explanations(made(tmp_path, 1.0, cost=1.3, taken=True), before)
+    assert [(each.metric, each.causes) for each in found] == [("cpu_per_request", [])]
+
+
+def test_an_undecided_gate_is_not_reported_as_beyond_its_limit(tmp_path: Path) -> None:
+    taken = {
+        "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
+        "machine": {"others_percent": 180.0, "cores": 2.0},
+    }
+    (found,) = explanations(run_of(tmp_path, "now", sampled=lambda _: taken, gates=["p95 < 15ms"]))
+    assert (found.what.code, found.what.params["require"]) == ("explain-undecided", "p95 < 15ms")
 
 
 def test_a_generator_that_was_the_limit_is_the_cause(tmp_path: Path) -> None:
@@ -172,11 +217,56 @@ def test_a_lock_that_requests_wait_for_longer_is_the_cause(tmp_path: Path) -> No
     assert cause.share.value > 0.8
 
 
-def test_a_wait_that_did_not_grow_is_no_cause(tmp_path: Path) -> None:
+def test_where_a_process_has_no_cpu_time_to_spare_a_function_comes_before_waits(tmp_path: Path) -> None:
+    """While threads wait for a core, what they hold is held for longer: each lock, each connection."""
+    before = [run_of(tmp_path, f"before-{seed}", seed=seed, sampled=busy(20, 50)) for seed in range(3)]
+    for folder in before:
+        with_profile(folder, "waits", {LOCKED: [1, 0, 2, 1, 1, 0]})
+    folder = run_of(tmp_path, "now", ms=100, rank=1400, sampled=busy(99, 120))
+    index = ProfileIndex.load(folder.profiles)
+    for profile in index.profiles:
+        profile.spans[:] = [replace(span, cpu_s={1: span.duration_s}) for span in profile.spans]
+    index.save(folder.profiles)
+    with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
+    causes = explanations(folder, before)[0].causes
+    assert [(cause.kind, cause.sure) for cause in causes] == [("cpu", True), ("lock", False)]
+
+
+def test_a_wait_that_did_not_grow_is_not_a_cause(tmp_path: Path) -> None:
     folders = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)] + [run_of(tmp_path, "now", ms=36)]
     for folder in folders:
         with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
     assert [explanation.causes for explanation in explanations(folders[-1], folders[:-1])] == [[]]
+
+
+def blocked(tmp_path: Path, gates: Sequence[str], **more: Any) -> RunFolder:
+    """Users who wait in all 20 s of the phase ``steady`` for what they have sent before."""
+    phases = [ramp(users=20, seconds=2), steady(users=0, seconds=20)]
+    return run_of(tmp_path, "now", ms=60_000, phases=phases, gates=gates, profiles=None, **more)
+
+
+IDLE = {"target": {"cpu_percent": 1.0}}
+
+
+def test_what_threads_wait_for_is_the_cause_of_a_phase_without_requests(tmp_path: Path) -> None:
+    """However few of the requests under way have a thread: the others wait for these."""
+    folder = blocked(tmp_path, ["p95 < 50ms", "error_rate < 1%"], sampled=lambda _: IDLE)
+    with_profile(folder, "waits", {LOCKED: [50, 50, 50, 50]}, phase=1)
+    (found,) = [each for each in explanations(folder) if each.phase == "steady"]
+    assert (found.gates, found.what.code) == (["p95 < 50ms", "error_rate < 1%"], "explain-invariant")
+    (cause,) = found.causes
+    assert (cause.kind, cause.sure) == ("lock", True)
+    assert cause.place is not None
+    assert cause.place.function == "get_stock"
+    assert cause.share is not None
+    assert cause.share.value > 0.95
+
+
+def test_what_uses_the_cpu_may_be_the_cause_of_a_phase_without_requests(tmp_path: Path) -> None:
+    folder = blocked(tmp_path, ["p95 < 50ms"], sampled=lambda _: {"target": {"cpu_percent": 100.0}})
+    with_profile(folder, "cpu", {(*SERVED, "get_stock (shop/db.py:31)"): [25, 25, 25, 25]}, phase=1)
+    (found,) = [each for each in explanations(folder) if each.phase == "steady"]
+    assert [(cause.kind, cause.place and cause.place.function) for cause in found.causes] == [("cpu", "get_stock")]
 
 
 def test_without_a_baseline_the_longest_wait_may_be_the_cause(tmp_path: Path) -> None:

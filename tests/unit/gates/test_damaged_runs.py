@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.plan.model import ShopTarget
+from harness.plan.model.target import ShopTarget
 from harness.record.frames import FrameReader, FrameWriter
 from harness.record.run_folder import RunFolder, write_text
 from harness.report import write_reports
 from tests.support.judged import judge
-from tests.support.plans import ramp, steady, stress
+from tests.support.plans import steady, stress
 from tests.support.recordings import CPU_STACKS, Failing, Profiles, record_run
 
 NONSENSE: list[Any] = [None, "x", -1, 100_000]
@@ -27,7 +27,7 @@ NONSENSE: list[Any] = [None, "x", -1, 100_000]
 def folder(tmp_path: Path) -> RunFolder:
     return record_run(
         tmp_path,
-        phases=[ramp(5, 1), steady(5, 2), stress((5, 10), every=1)],
+        phases=[steady(5, 2), stress((5, 10), every=1)],
         endpoints={"GET /products": 1.0},
         gates=["p95 < 500ms"],
         failures=[Failing(0.2)],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.gates.early_stop import DuetDecided
-from harness.plan.model import CommandTarget
+from harness.plan.model.target import CommandTarget
 from harness.record.journal_entries import EndReason
 from harness.record.run_folder import RunFolder
 from harness.recording.run import read_run

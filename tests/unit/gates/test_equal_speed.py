@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from harness.analysis.measurement import measure
 from harness.record.environment import Environment
+from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline, Measurement
 from harness.record.resources import REFERENCE_WORK
 from harness.record.run_folder import RunFolder, read_json, write_json
-from harness.record.summary import GateResult
 from harness.recording import open_recording
 from tests.support.judged import judge
 from tests.support.plans import steady
@@ -40,7 +42,8 @@ def made(
             readings["machine"] = {"others_percent": 180.0, "cores": 2.0}
         return readings
 
-    return record_run(parent, phases=[steady(rate=100, seconds=30)], gates=[GATE], sampled=sampled)
+    endpoints = {"GET /products": 1.0}
+    return record_run(parent, phases=[steady(rate=100, seconds=30)], endpoints=endpoints, gates=[GATE], sampled=sampled)
 
 
 def beside(folder: RunFolder, runs: list[Measurement]) -> GateResult:
@@ -55,13 +58,20 @@ def beside(folder: RunFolder, runs: list[Measurement]) -> GateResult:
     return result
 
 
-def before(tmp_path: Path, *, knows: bool = True) -> list[Measurement]:
-    return [measure(open_recording(made(tmp_path / str(slower), slower, knows=knows))) for slower in SPEEDS]
+@cache
+def measured(slower: float, *, knows: bool = True, slope: float = 1.0) -> Measurement:
+    """A run of the baseline: the same requests have the same figures in every test."""
+    with TemporaryDirectory() as folder:
+        return measure(open_recording(made(Path(folder), slower, knows=knows, slope=slope)))
+
+
+def before(*, knows: bool = True) -> list[Measurement]:
+    return [measured(slower, knows=knows) for slower in SPEEDS]
 
 
 @pytest.mark.parametrize(("slower", "cost", "status"), [(1.3, 1.0, "pass"), (0.8, 1.3, "fail"), (1.3, 1.3, "fail")])
 def test_only_a_slower_build_fails(tmp_path: Path, slower: float, cost: float, status: str) -> None:
-    result = beside(made(tmp_path, slower, cost=cost), before(tmp_path))
+    result = beside(made(tmp_path, slower, cost=cost), before())
     assert result.status == status
     assert result.observed == pytest.approx(5 * slower * cost, rel=0.02)
     assert result.baseline == pytest.approx(5 * slower, rel=0.02)
@@ -73,7 +83,7 @@ def test_how_much_a_target_slows_down_with_the_machine_is_learnt(
     tmp_path: Path, slower: float, cost: float, status: str
 ) -> None:
     speeds = (*SPEEDS, 0.88, 1.15, 1.02)
-    runs = [measure(open_recording(made(tmp_path / str(speed), speed, slope=1.6))) for speed in speeds]
+    runs = [measured(speed, slope=1.6) for speed in speeds]
     result = beside(made(tmp_path, slower, cost=cost, slope=1.6), runs)
     assert result.status == status
     assert result.baseline == pytest.approx(5 * slower**1.6, rel=0.03)
@@ -81,7 +91,7 @@ def test_how_much_a_target_slows_down_with_the_machine_is_learnt(
 
 def test_speeds_that_are_not_known_are_not_mixed_in(tmp_path: Path) -> None:
     """As measured, a faster machine hides the change."""
-    known, unknown = before(tmp_path), before(tmp_path / "old", knows=False)
+    known, unknown = before(), before(knows=False)
     of_old = beside(made(tmp_path / "a", 0.8, cost=1.3, knows=False), known)
     assert of_old.machine_slower is None
     assert of_old.status != "fail"
@@ -94,7 +104,7 @@ def test_speeds_that_are_not_known_are_not_mixed_in(tmp_path: Path) -> None:
 
 
 def test_cpu_time_at_equal_speed_is_judged_while_others_take_the_cores(tmp_path: Path) -> None:
-    known = before(tmp_path)
+    known = before()
     for cost, knows, status in ((1.0, True, "pass"), (1.3, True, "fail"), (1.3, False, "inconclusive")):
         folder = made(tmp_path / f"{cost}{knows}", 1.1, cost=cost, knows=knows, taken=True)
         assert beside(folder, known).status == status

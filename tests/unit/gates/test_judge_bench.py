@@ -12,10 +12,10 @@ import pytest
 from harness.analysis.measurement import measure
 from harness.control.finalize import judge_again, write_results
 from harness.plan.expression import parse_bench_gate
+from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
 from harness.record.suite import MemoryFigures, SuiteEnd, SuiteReport, TestProblem
-from harness.record.summary import GateResult
 from harness.recording import open_recording
 from harness.recording.bench import read_suite
 from tests.support.benches import FINGERPRINT, bench_folder
@@ -100,7 +100,7 @@ def test_runs_of_the_baseline_that_differ_widen_the_interval(tmp_path: Path) -> 
         assert only(judge(folder).gates).status == status
 
 
-def test_a_noisy_neighbour_fails_no_gate(tmp_path: Path) -> None:
+def test_a_noisy_neighbour_does_not_fail_a_gate(tmp_path: Path) -> None:
     rounds = [0.5e-3, *about(1e-3)]
     report = SuiteReport(finished=True, benchmarks=[A], waited_s={A: sum(rounds) / 2})
     summary = judge(bench_folder(tmp_path, {A: rounds}, gates=['bench("test_a").mean < 800us'], report=report))
@@ -157,7 +157,7 @@ def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> Non
         ({"exit_status": 0}, True, "broken", 4, "no-benchmarks-measured"),
     ],
 )
-def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
+def test_a_suite_that_did_not_run_to_its_end_does_not_pass(
     tmp_path: Path, end: dict[str, int], finished: bool, verdict: str, exit_code: int, code: str
 ) -> None:
     ended = SuiteEnd.model_validate({"started_at": "2026-01-02T03:04:05Z", "duration_s": 1.0, **end})
@@ -172,7 +172,7 @@ def test_a_suite_that_did_not_run_to_its_end_is_no_pass(
 
 
 @pytest.mark.parametrize("status", [1, 2, 4, 5, 137])
-def test_a_pytest_that_ended_badly_is_no_pass_although_all_gates_held(tmp_path: Path, status: int) -> None:
+def test_a_bench_does_not_pass_if_pytest_ended_with_an_error(tmp_path: Path, status: int) -> None:
     end = SuiteEnd(started_at="2026-01-02T03:04:05Z", duration_s=1.0, exit_status=status)
     report = SuiteReport(finished=True, benchmarks=[A, B], waited_s={A: 0.0})
     gates = ['bench("test_a").mean < 1s']

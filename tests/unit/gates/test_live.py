@@ -1,4 +1,4 @@
-"""Gates while the run goes on: they stand as the requests so far say, and are given up only when nothing can help."""
+"""Gates during the run: they reflect the requests so far, and are lost only if they can no longer hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from harness.gates.live import LiveGate, LiveGates, failed_beyond_recovery
 from harness.gates.run_totals import RunTotals
 from harness.messages import Message
-from harness.plan.model import CommandTarget, Gate, Phase, RunPlan
+from harness.plan.model.phase import Phase
+from harness.plan.model.run import Gate, RunPlan
+from harness.plan.model.target import CommandTarget
 from harness.record.journal import Journal, JournalFollower, read_journal
 from harness.record.run_folder import RunFolder, read_json
 from tests.support.judged import judge

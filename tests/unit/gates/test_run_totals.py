@@ -61,7 +61,7 @@ def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:
         tmp_path,
         phases=[steady(20, 4), steady(rate=60, seconds=4, name="open")],
         start_delay=lognormal(5),
-        failures=[Failing(0.1, "HTTP 500", "POST /cart")],
+        failures=[Failing(0.1, "HTTP 500", "POST /checkout")],
     )
     for phase in (0, 1):
         every, total, service = series_of(journal, phase), totals.total(phase), totals.service(phase)
@@ -80,7 +80,9 @@ def test_totals_are_those_of_the_journal(tmp_path: Path) -> None:
     assert response_ms is not None
     assert service_ms is not None
     assert response_ms > service_ms
-    assert totals.failures == {(Endpoint("POST", "/cart"), "HTTP 500"): sum(count.count for count in journal.failures)}
+    assert totals.failures == {
+        (Endpoint("POST", "/checkout"), "HTTP 500"): sum(count.count for count in journal.failures)
+    }
     assert totals.epoch_s == EPOCH_S
     assert totals.ended
 
@@ -153,11 +155,11 @@ def test_the_goal_is_that_of_the_step_which_runs(tmp_path: Path) -> None:
 
 
 def test_a_gated_endpoint_of_an_earlier_phase_is_kept(tmp_path: Path) -> None:
-    gates = [gate("p95 < 500ms", "steady", "POST /cart")]
+    gates = [gate("p95 < 500ms", "steady", "POST /checkout")]
     totals, journal = followed(tmp_path, phases=[steady(20, 3), steady(20, 3, name="next")], gates=gates)
-    kept, dropped = totals.total(0, "POST /cart"), totals.total(0, "GET /products")
-    (number,) = [number for number, endpoint in journal.endpoints.items() if str(endpoint) == "POST /cart"]
+    kept, dropped = totals.total(0, "POST /checkout"), totals.total(0, "GET /products")
+    (number,) = [number for number, endpoint in journal.endpoints.items() if str(endpoint) == "POST /checkout"]
     counted = [series.requests for series in series_of(journal, 0) if series.endpoint == number]
     assert kept is not None
-    assert kept.requests == sum(counted) == sum(totals.by_second(0, "POST /cart").values()) > 0
+    assert kept.requests == sum(counted) == sum(totals.by_second(0, "POST /checkout").values()) > 0
     assert dropped is None

@@ -30,7 +30,9 @@ def test_amounts_and_intervals() -> None:
     assert str(Limit(495, "ms", baseline=450)) == "495 ms (baseline 450 ms)"
 
 
-@pytest.mark.parametrize(("value", "unit", "text"), [(3.2e-6, "s", "3.2 µs"), (1.5e6, "B", "1.5 MB"), (7, "", "7")])
+@pytest.mark.parametrize(
+    ("value", "unit", "text"), [(3.2e-6, "s", "3.2 µs"), (0.0, "s", "0 s"), (1.5e6, "B", "1.5 MB"), (7, "", "7")]
+)
 def test_seconds_and_bytes_are_scaled(value: float, unit: str, text: str) -> None:
     assert str(Amount(value, unit)) == text
 

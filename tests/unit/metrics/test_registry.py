@@ -73,7 +73,7 @@ def test_no_requests_have_no_value(metric: Metric[Aggregate]) -> None:
 
 
 @pytest.mark.parametrize("metrics", REGISTRIES)
-def test_a_synonym_means_one_metric_and_is_none_itself(metrics: Mapping[str, Metric[Any]]) -> None:
+def test_a_synonym_means_one_metric_and_is_not_a_metric_itself(metrics: Mapping[str, Metric[Any]]) -> None:
     words = [word for metric in metrics.values() for word in metric.synonyms]
     assert len(words) == len(set(words)) == len(synonyms(metrics))
     assert not set(words) & set(metrics)

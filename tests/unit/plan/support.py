@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.errors import HarnessError, ManyProblemsError
+from harness.errors import HarnessError, InvalidValue, ManyProblemsError
 from harness.messages import Message
 from harness.plan.description import ScenarioDescription
 from harness.plan.dsl import declared
-from harness.plan.model import RunPlan, UserClass
-from harness.plan.problems import InvalidValue
+from harness.plan.model.run import RunPlan
+from harness.plan.model.scenario import UserClass
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions

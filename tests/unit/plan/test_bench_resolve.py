@@ -89,7 +89,7 @@ def test_a_string_in_place_of_a_list_is_reported(project: Path) -> None:
     assert_found([problem], "pyproject.toml:5: tool.harness.allowed_hosts", "value-not-a-list", {})
 
 
-def test_a_project_that_is_no_table_is_rejected(project: Path) -> None:
+def test_a_project_that_is_not_a_table_is_rejected(project: Path) -> None:
     (project / "pyproject.toml").write_text('project = "shop"\n')
     with pytest.raises(HarnessError) as raised:
         resolve_bench([], folder=project)
@@ -124,7 +124,7 @@ def test_gates_of_the_command_line_replace_the_projects(project: Path, tmp_path:
         ),
     ],
 )
-def test_a_file_of_gates_that_is_none_is_rejected(tmp_path: Path, text: str, where: str, code: str) -> None:
+def test_an_invalid_file_of_gates_is_rejected(tmp_path: Path, text: str, where: str, code: str) -> None:
     file = tmp_path / "gates.toml"
     file.write_text(text)
     with pytest.raises(ManyProblemsError) as raised:

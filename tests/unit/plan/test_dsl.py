@@ -42,7 +42,7 @@ def test_what_json_cannot_hold_is_recorded_as_text() -> None:
     assert arguments == {"hold": "a number of more than 64 bits", "name": "\\udcff", "rate": 10**18}
 
 
-def test_what_holds_itself_more_than_once_ends() -> None:
+def test_a_value_that_contains_itself_is_read_in_finite_time() -> None:
     """With two places for each of 20 levels it would take a million."""
     endless: list[object] = []
     endless += [endless, endless, 5, [endless]]

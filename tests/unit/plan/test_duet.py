@@ -9,7 +9,9 @@ import pytest
 
 from harness.errors import HarnessError, problems_of
 from harness.plan.duet import BLOCK, FEWEST_BLOCKS, MARGIN, MARGIN_OF_KNOWN, TURN_S, duet_plan
-from harness.plan.model import EVERY, AttachedTarget, CommandTarget, Phase, RunPlan, Variant
+from harness.plan.model.phase import EVERY, Phase
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import AttachedTarget, CommandTarget, Variant
 from tests.support.plans import make_plan, ramp, steady, stress
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import InvalidValue
 from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_limit, parse_requirement
-from harness.plan.problems import InvalidValue
 from tests.unit.plan.support import assert_invalid
 
 EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
@@ -137,7 +137,7 @@ def test_a_step_is_a_requirement_without_a_limit(text: str, meaning: tuple[str, 
         ("p95 < 1s and p50 < 1s", "requirement-joined", {"text": "p95 < 1s and p50 < 1s"}),
     ],
 )
-def test_what_is_no_requirement_is_rejected(text: object, code: str, params: dict[str, object]) -> None:
+def test_an_invalid_requirement_is_rejected(text: object, code: str, params: dict[str, object]) -> None:
     assert_invalid(parse_requirement, text, code, params)
 
 
@@ -179,9 +179,9 @@ def test_a_throughput_can_be_a_limit_from_either_side() -> None:
 )
 def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, value: int, space: str) -> None:
     units = {"error_rate": "%", "throughput": "/s", "rss_max": "B", "rss_growth": "B/min", "capacity": "/s"}
-    units |= {"capacity_users": "", "queries_per_request": ""}
-    unit = units.get(metric, "ms")
-    read = parse_requirement(f"{metric}{space}{comparator}{space}{value}{space}{unit}")
+    units |= dict.fromkeys(("capacity_users", "queries_per_request", "contract_breaches"), "") | {"recovery_time": "s"}
+    unit, after = units.get(metric, "ms"), ' after "x"' if metric == "recovery_time" else ""
+    read = parse_requirement(f"{metric}{space}{comparator}{space}{value}{space}{unit}{after}")
     assert (read.metric, read.comparator, read.value, read.unit) == (metric, comparator, value, unit)
 
 

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
 from harness.plan.hosts import host_key
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 from harness.plan.profile import load_profile
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -103,7 +103,7 @@ def test_a_rate_limit_below_the_number_of_workers_is_refused(folder: Path) -> No
         ('{host = "a", rate = 3}', "unknown-key", {"word": "rate"}),
     ],
 )
-def test_what_is_no_host_is_rejected_with_its_line(
+def test_an_invalid_host_is_rejected_with_its_line(
     folder: Path, entry: str, code: str, params: dict[str, object]
 ) -> None:
     (folder / "pyproject.toml").write_text(f"[tool.harness]\nallowed_hosts = [{entry}]\n")
@@ -114,7 +114,7 @@ def test_what_is_no_host_is_rejected_with_its_line(
     assert_found([problem], problem.where, code, params)
 
 
-def test_a_project_file_that_is_no_toml_is_reported_with_its_line(folder: Path) -> None:
+def test_an_invalid_project_file_is_reported_with_its_line(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.harness]\nallowed_hosts = [\n")
     with pytest.raises(HarnessError) as raised:
         resolve(describe(folder))

@@ -79,7 +79,7 @@ def test_scenarios_elsewhere_in_the_project_are_suggested(
         ("shop", "scenario-not-python", {"alternatives": "shop.py"}),
     ],
 )
-def test_a_file_that_is_no_python_is_not_run(
+def test_a_file_that_is_not_python_is_not_run(
     name: str, code: str, params: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(tmp_path, name, "shop.py")
@@ -98,7 +98,7 @@ def test_nothing_given_is_not_the_current_folder(
     assert raised.value.code == "scenario-empty"
 
 
-def test_a_folder_of_more_files_than_a_child_can_be_told_is_rejected(tmp_path: Path) -> None:
+def test_a_folder_with_more_files_than_a_child_can_be_given_is_rejected(tmp_path: Path) -> None:
     made(tmp_path, *(f"{'x' * 200}{number}.py" for number in range(500)))
     with pytest.raises(HarnessError) as raised:
         find_locustfiles(tmp_path)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import InvalidValue
 from harness.plan.metrics_tables import ratio_of
-from harness.plan.problems import InvalidValue
 from tests.unit.plan.support import assert_found, plan_of, plan_problems
 
 STEADY = '[[phase]]\nkind = "steady"\nusers = 5\nduration = "5s"\n'
@@ -83,7 +83,7 @@ def test_a_series_needs_a_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tables", ["metrics = 3", "metrics = [1]", "[metrics]\nshop = 3"])
-def test_what_is_no_table_is_rejected(tmp_path: Path, tables: str) -> None:
+def test_anything_but_a_table_is_rejected(tmp_path: Path, tables: str) -> None:
     problems = plan_problems(tmp_path, "", f"{tables}\n{STEADY}")
     assert [problem.code for problem in problems] == ["metrics-not-tables"]
 
@@ -101,7 +101,7 @@ def test_a_ratio_is_a_quotient_of_series(text: str, sides: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["hits", "hits / ", "a / b / c", "a + b", "(a + b) / c", 3, "1 / 2"])
-def test_what_is_no_ratio_is_rejected(text: object) -> None:
+def test_an_invalid_ratio_is_rejected(text: object) -> None:
     with pytest.raises(InvalidValue) as raised:
         ratio_of(text)
     assert raised.value.code == "ratio-invalid"

@@ -164,7 +164,7 @@ def test_a_gate_cannot_be_changed_where_there_is_none(tmp_path: Path) -> None:
     )
 
 
-def test_a_value_of_python_stays_what_it_is_and_its_text_means_the_same(tmp_path: Path) -> None:
+def test_a_python_value_is_kept_and_its_text_means_the_same(tmp_path: Path) -> None:
     """Read as TOML, "8080" would be a number, and "true" a truth."""
     values = {
         "PORT": "8080",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import harness
-from harness.plan.model import Phase, SearchRange, Segment
+from harness.plan.model.phase import Phase, SearchRange, Segment
 from harness.plan.phases import KINDS, phase_kind
 from harness.plan.phases.base import DEFAULT_MAX_USERS, NO_LOAD, Level
 from harness.plan.phases.stress import Staircase
@@ -187,5 +187,5 @@ def test_there_is_no_memory_pass_where_no_load_is_known(tmp_path: Path) -> None:
     assert [phase.kind for phase in plan_of(tmp_path, "phases = [pause(1)]").phases] == ["pause"]
 
 
-def test_no_load_is_no_level_of_any_model() -> None:
+def test_no_load_is_not_a_level_of_any_model() -> None:
     assert (NO_LOAD.in_model("closed"), NO_LOAD.in_model("open"), str(NO_LOAD)) == (0, 0, "0 users")

@@ -68,7 +68,7 @@ def test_a_missing_file_is_reported_with_the_nearest(elsewhere: Path) -> None:
     assert_found([found(raised.value)], "qick.toml", "profile-file-not-found", {"alternatives": "quick"})
 
 
-def test_a_folder_is_no_profile(elsewhere: Path) -> None:
+def test_a_folder_is_not_a_profile(elsewhere: Path) -> None:
     (elsewhere / "some.toml").mkdir()
     with pytest.raises(HarnessError) as raised:
         load_profile("some.toml")
@@ -86,7 +86,7 @@ def test_a_folder_is_no_profile(elsewhere: Path) -> None:
         ("a = 1\na = 2\n", "quick.toml:2", "toml-invalid", {"reason": "Cannot overwrite a value", "text": "a = 2"}),
     ],
 )
-def test_what_is_no_toml_is_reported_with_its_line(
+def test_invalid_toml_is_reported_with_its_line(
     elsewhere: Path, text: str, where: str, code: str, params: dict[str, object]
 ) -> None:
     write(elsewhere / "quick.toml", text)
@@ -95,7 +95,7 @@ def test_what_is_no_toml_is_reported_with_its_line(
     assert_found([found(raised.value)], where, code, params)
 
 
-def test_what_is_no_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
+def test_invalid_utf8_is_reported_with_its_byte(elsewhere: Path) -> None:
     (elsewhere / "quick.toml").write_bytes(b'description = "\xff"')
     with pytest.raises(HarnessError) as raised:
         load_profile("quick.toml")
@@ -235,7 +235,7 @@ def test_problems_of_scenario_profile_and_overrides_are_reported_together(tmp_pa
     ]
 
 
-def test_an_unknown_kind_of_phase_is_no_problem_of_the_gates_too(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_phase_is_not_also_a_problem_of_gates(tmp_path: Path) -> None:
     profile = STEADY.replace("steady", "stedy") + "[[gate]]\nrequire = 'p95 < 1s'\n"
     (problem,) = plan_problems(tmp_path, "", profile)
     assert problem.code == "phase-unknown-kind"

@@ -11,7 +11,8 @@ import pytest
 import harness
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
-from harness.plan.model import AttachedTarget, CommandTarget, RunPlan, ShopTarget, Target
+from harness.plan.model.run import RunPlan
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, ShopTarget
 from harness.plan.profile import load_profile, profile_names
 from harness.plan.quick_run import QuickRun
 from harness.plan.resolve import resolve
@@ -75,7 +76,7 @@ def test_a_plan_of_an_earlier_version_can_be_read(tmp_path: Path) -> None:
     assert [each.name for each in plan.targets] == [""]
 
 
-def test_a_file_that_says_nothing_of_load_is_run_with_a_few_users(tmp_path: Path) -> None:
+def test_a_file_without_a_load_is_run_with_a_few_users(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     assert [phase.description for phase in plan.phases[:2]] == ["0 → 10 users over 5 s", "10 users for 30 s"]
     assert plan.default_phases
@@ -286,7 +287,7 @@ def test_the_host_of_a_custom_client_is_its_own_business(tmp_path: Path, host: s
     ],
 )
 def test_a_scenario_states_its_target_and_a_profile_completes_or_replaces_it(
-    tmp_path: Path, text: str, profile: str, expected: Target
+    tmp_path: Path, text: str, profile: str, expected: PlannedTarget
 ) -> None:
     assert plan_of(tmp_path, text, profile).target == expected
 
@@ -383,7 +384,10 @@ def test_the_shipped_profiles_are_those_the_readme_names() -> None:
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_shipped_profile_fits_any_scenario_and_says_what_it_is_for(tmp_path: Path, path: Path) -> None:
     profile = load_profile(str(path))
-    plan = resolve(describe(tmp_path, SCENARIO), profile=profile)
+    scenario = describe(tmp_path, SCENARIO)
+    if path.stem.startswith("chaos"):  # these gate what the flash sale's own verify finds
+        scenario = scenario.model_copy(update={"has_verify": True, "figures": ("lost_writes",)})
+    plan = resolve(scenario, profile=profile)
     assert plan.gates
     assert profile.source.data["description"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.plan.expression import parse_limit
-from harness.plan.model import Phase, SearchRange, Segment
+from harness.plan.model.phase import Phase, SearchRange, Segment
 from harness.plan.search import LONGEST, PRECISION, Search, as_ran, broke
 from harness.record.endpoint_second import EndpointSecond
 from harness.record.histogram import Histogram
@@ -88,7 +88,7 @@ def test_a_level_at_the_limit_is_decided_by_the_longest_step() -> None:
     assert judged(close) is not None
 
 
-def test_a_target_that_stands_still_does_not_hold() -> None:
+def test_a_target_that_does_not_respond_does_not_hold() -> None:
     assert judged(seconds(*[20] * 19, requests=0)) is None
     assert judged(seconds(*[20] * 20, requests=0)) is True
 

@@ -108,7 +108,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.dictionaries(WORDS, VALUES, max_size=4), max_size=4))
-def test_every_key_that_tomllib_reads_has_a_line_on_which_it_stands(tables: list[dict[str, Any]]) -> None:
+def test_every_key_that_tomllib_reads_has_a_line(tables: list[dict[str, Any]]) -> None:
     text = "".join(
         "[[phase]]\n" + "".join(f"{toml(key)} = {toml(value)}\n" for key, value in table.items()) for table in tables
     )

@@ -47,7 +47,7 @@ def test_every_metric_is_read_from_the_steps_requests() -> None:
         assert step.breaks(limit, 5.0) is not None, text
 
 
-def test_a_handful_of_requests_says_nothing() -> None:
+def test_a_handful_of_requests_shows_nothing() -> None:
     few = StepTotals()
     few.add(series([900.0] * (FEWEST_REQUESTS - 1)))
     assert few.breaks(parse_limit("p95 > 500ms"), 5) is None

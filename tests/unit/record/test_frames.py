@@ -1,4 +1,4 @@
-"""A journal reads up to wherever its writer was killed; what was damaged later is refused, never half believed."""
+"""A journal is readable up to where its writer was killed; damaged files are rejected as a whole."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_frame_without_a_kind_is_refused(tmp_path: Path, payload: object) -> N
         read(tmp_path / "journal")
 
 
-def test_a_frame_that_is_no_msgpack_is_refused(tmp_path: Path) -> None:
+def test_a_frame_that_is_not_msgpack_is_rejected(tmp_path: Path) -> None:
     import zlib
 
     payload = b"\xc1"

@@ -25,7 +25,7 @@ def test_a_whole_run_is_read(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,
         phases=[ramp(), steady(rate=40), stress()],
-        failures=[Failing(0.05, "HTTP 503", "POST /cart")],
+        failures=[Failing(0.05, "HTTP 503", "POST /checkout")],
         events=[(3.0, "worker lost", "load worker 2 is gone")],
         held_steps=1,
     )
@@ -39,8 +39,8 @@ def test_a_whole_run_is_read(tmp_path: Path) -> None:
     assert str(journal.events[0].message) == "load worker 2 is gone"
     failed = sum(series.failures for second in journal.seconds for series in second.endpoint_seconds)
     assert failed == sum(failure.count for failure in journal.failures) > 0
-    assert journal.samples[0].detail["url"].endswith("/cart")
-    assert str(journal.endpoints[2]) == "POST /cart"
+    assert journal.samples[0].detail["url"].endswith("/checkout")
+    assert str(journal.endpoints[1]) == "POST /checkout"
 
 
 def test_an_endpoint_without_a_method_is_its_name() -> None:

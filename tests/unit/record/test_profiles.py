@@ -46,7 +46,7 @@ def test_stacks_are_read_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["nonsense", "main (app.py:1) many", " 5"])
-def test_a_line_that_is_no_stack_is_named(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_a_stack_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "cpu.folded").write_text(f"main (app.py:1) 5\n\n{line}\n")
     with pytest.raises(HarnessError, check=lambda error: error.code == "profile-damaged") as raised:
         read_folded(tmp_path / "cpu.folded")

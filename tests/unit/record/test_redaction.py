@@ -1,4 +1,4 @@
-"""Secrets become ``***``, whatever they stand in; what is none stays as it is."""
+"""Secrets become ``***`` in any kind of text; everything else stays unchanged."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_a_secret_is_redacted(text: str) -> None:
         "password.toml: the file has 2,000,000 bytes",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_that_is_not_a_secret_is_unchanged(text: str) -> None:
     assert redacted(text) == text
 
 
-def test_what_stands_beside_a_secret_stays() -> None:
+def test_text_beside_a_secret_is_unchanged() -> None:
     assert redacted(f'{{"token": "{SECRET}", "id": 7}}') == '{"token": "***", "id": 7}'
     assert redacted(f"/a?token={SECRET}&page=2") == "/a?token=***&page=2"
     assert redacted(f"password={SECRET}, port=1; token={SECRET};") == "password=***, port=1; token=***;"

@@ -1,4 +1,4 @@
-"""The run folder: found by name, written whole, and honest about what is missing or damaged."""
+"""The run folder: found by name, written completely, and missing or damaged files are reported."""
 
 from __future__ import annotations
 

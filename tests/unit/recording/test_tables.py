@@ -21,7 +21,7 @@ def test_the_timeline_holds_every_request_and_failure(tmp_path: Path) -> None:
     folder = record_run(
         tmp_path,
         phases=[ramp(), steady(rate=40)],
-        failures=[Failing(0.05, "HTTP 503"), Failing(0.05, "wrong total", "POST /cart")],
+        failures=[Failing(0.05, "HTTP 503"), Failing(0.05, "wrong total", "POST /checkout")],
     )
     open_recording(folder).write_tables()
     table = pq.read_table(folder.path / "timeline.parquet")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan.model import ShopTarget
+from harness.plan.model.target import ShopTarget
 from harness.record.run_folder import RunFolder
 from harness.report.contents import read_report
 from harness.report.sections.timeline import chart_data

@@ -36,7 +36,7 @@ def named(flame: dict[str, Any], node: list[Any]) -> list[Any]:
     return [flame["names"][name], weight, line, [named(flame, child) for child in children]]
 
 
-def test_lines_of_one_function_are_one_box_that_knows_its_heaviest_line(tmp_path: Path) -> None:
+def test_lines_of_one_function_are_one_box_with_its_heaviest_line(tmp_path: Path) -> None:
     flame = flame_of(tmp_path, [Stack(("f (a.py:1)",), 2), Stack(("f (a.py:9)", "g (b.py:3)"), 5)])
     assert named(flame, flame["tree"]) == ["all", 7, 0, [["f (a.py)", 7, 9, [["g (b.py)", 5, 3, []]]]]]
 

@@ -18,7 +18,7 @@ def by_span(flame: FlameTree, node: list[Any] | None = None) -> dict[int, int]:
     return found
 
 
-def test_each_sample_stands_once_at_the_top_of_its_stack() -> None:
+def test_each_sample_counts_once_at_the_top_of_its_stack() -> None:
     f, g = ("f (a.py:1)",), ("f (a.py:1)", "g (a.py:2)")
     flame = flame_tree([Stack(f, 3), Stack(g, 5), Stack(g, 2)], [0, 0, 1])
     _, weight, _, [(f_name, f_weight, _, [(_, _, _, _, own_of_g)], own_of_f)], own = flame.tree

@@ -1,4 +1,4 @@
-"""What each report needs is made once, kept for this user, and never needed to be there."""
+"""What every report needs is made once and cached for this user, and reports work without the cache."""
 
 from __future__ import annotations
 

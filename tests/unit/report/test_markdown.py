@@ -51,7 +51,7 @@ def test_nobody_is_called_and_nothing_is_linked(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["GET /a:8000//b", "high-5", "# 1", "a @ b", "wwwx.y", "12 ms"])
-def test_what_is_no_link_stays_as_it_is(text: str) -> None:
+def test_text_that_is_not_a_link_is_unchanged(text: str) -> None:
     assert "&#8203;" not in escaped(text)
 
 
@@ -64,3 +64,11 @@ def test_a_text_does_not_begin_a_list(text: str, written: str) -> None:
 
 def test_a_very_long_text_is_cut() -> None:
     assert len(escaped("x" * 5000)) == 300
+
+
+@pytest.mark.parametrize("after", ["", " and more"])
+def test_a_command_is_not_cut(after: str) -> None:
+    command = r"`harness baseline accept RUN --why TEXT`"
+    text = f"{'x' * 280} {command}{after}"
+    assert escaped(text) == f"{'x' * 280} {command}{'…' if after else ''}".replace("`", r"\`")
+    assert len(escaped("x" * 290 + "`" + "y" * 5000 + "`")) == 301  # no command is that long

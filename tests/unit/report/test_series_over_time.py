@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.plan.model import MetricsSource, RunPlan
+from harness.plan.model.run import RunPlan
+from harness.plan.model.sampling import MetricsSource
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.run_folder import read_model, write_text
 from harness.recording import RunRecording, open_recording

@@ -38,6 +38,7 @@ def test_lines_of_py_spy_become_stacks() -> None:
         [
             "<module> (/nowhere/app.py:9);Shop.search (/nowhere/app.py:4) 3",
             "<module> (/nowhere/app.py:9);Shop.search (/nowhere/app.py:4) 2",
+            "<module> (/opt/venv/bin/uvicorn:10) 1",
             "<shim>;f (/opt/lib/python3.12/site-packages/g.py) 1",
             "no weight",
             "",
@@ -45,6 +46,7 @@ def test_lines_of_py_spy_become_stacks() -> None:
     )
     assert fold(raw) == [
         Stack(("<module> (app.py:9)", "Shop.search (app.py:4)"), 5),
+        Stack(("<module> (uvicorn:10)",), 1),
         Stack(("<shim>", "f (g.py)"), 1),
     ]
     assert own_files(raw) == {"app.py"}

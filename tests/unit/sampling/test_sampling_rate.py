@@ -57,7 +57,7 @@ def test_the_builds_of_a_duet_are_sampled_at_one_rate_that_all_of_them_can_bear(
     assert rate.is_too_expensive(0.16)
 
 
-def test_where_nothing_is_measured_meanwhile_it_may_cost_what_it_does() -> None:
+def test_sampling_may_cost_more_while_nothing_is_measured() -> None:
     rate = SamplingRate(250, cores=None, share=0.05, min_hz=10)
     assert rate.hz == 250
     rate.update(1.0, 250)

@@ -1,4 +1,4 @@
-"""The source line tells what a call into C waits for."""
+"""The source line shows what a call into C waits for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("number", "expected"), [*enumerate(LINES.values(), 1)])
-def test_a_line_says_what_it_waits_for(tmp_path: Path, number: int, expected: str | None) -> None:
+def test_a_source_line_shows_what_it_waits_for(tmp_path: Path, number: int, expected: str | None) -> None:
     file = tmp_path / "app.py"
     file.write_text("\n".join(LINES))
     assert hint(str(file), number) == expected

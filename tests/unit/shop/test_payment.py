@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
+from harness.shop.charges import Charges
 from harness.shop.payment import create_vendor
 from harness.shop.settings import PaymentSettings
 
@@ -21,3 +24,20 @@ def test_it_declines_its_share_and_the_same_charges_each_time(rate: str, least: 
     assert least <= responses.count(402) <= most
     assert responses.count(200) == 60 - responses.count(402)
     assert charges(rate) == responses
+
+
+def test_a_charge_is_made_once_for_each_key_and_can_be_voided(tmp_path: Path) -> None:
+    def vendor() -> TestClient:
+        return TestClient(create_vendor(PaymentSettings(latency_ms=0), Charges(str(tmp_path / "books.db"))))
+
+    def statuses(path: str, *keys: str) -> list[int]:
+        body = {"sale": "one", "order_id": 7, "amount_cents": 5}
+        return [vendor().post(path, json=body, headers={"Idempotency-Key": key}).status_code for key in keys]
+
+    assert statuses("/charge", "a", "a", "b") == [200, 200, 200]
+    assert vendor().get("/charges?sale=one").json() == {"charges": [[7, 2]]}
+    assert vendor().get("/charges?sale=two").json() == {"charges": []}
+    assert statuses("/void", "a", "c") == [200, 200]
+    assert statuses("/charge", "a", "b", "c") == [409, 200, 409]
+    assert vendor().get("/charges?sale=one").json() == {"charges": [[7, 1]]}
+    assert vendor().post("/void").status_code == 400

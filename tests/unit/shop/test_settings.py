@@ -45,7 +45,7 @@ def test_a_value_follows_the_name() -> None:
         ("leak,", "no defect is called ''"),
     ],
 )
-def test_what_is_no_defect_is_refused(text: str, says: str) -> None:
+def test_an_unknown_defect_is_rejected(text: str, says: str) -> None:
     with pytest.raises(ShopStartError) as refused:
         parse_defects(text)
 
@@ -64,7 +64,16 @@ def test_everything_has_a_default() -> None:
 
 
 def test_a_variable_that_is_empty_is_one_that_is_not_set() -> None:
-    names = ("SHOP_PRODUCTS", "SHOP_CACHE_URL", "SHOP_DATABASE_URL", "SHOP_DATA_DIR", "SHOP_DEFECTS", "SHOP_SEED")
+    names = (
+        "SHOP_SALE",
+        "PAYMENT_PORT",
+        "SHOP_PRODUCTS",
+        "SHOP_CACHE_URL",
+        "SHOP_DATABASE_URL",
+        "SHOP_DATA_DIR",
+        "SHOP_DEFECTS",
+        "SHOP_SEED",
+    )
 
     assert ShopSettings.from_environment(dict.fromkeys(names, "")) == ShopSettings.from_environment({})
 
@@ -81,6 +90,7 @@ def test_a_shop_may_join_a_database_that_another_one_filled() -> None:
         ("SHOP_PRODUCTS", "9" * 5000, "a whole number"),
         ("SHOP_STOCK", "-1", "a whole number from 0"),
         ("SHOP_SEED", "kep", "or 'keep'"),
+        ("PAYMENT_PORT", "65536", "a whole number from 0 to 65535"),
         ("PAYMENT_LATENCY_MS", "fast", "a number from 0"),
         ("PAYMENT_FAILURE_RATE", "1.1", "a number from 0 to 1"),
         ("PAYMENT_FAILURE_RATE", "nan", "a number from 0 to 1"),

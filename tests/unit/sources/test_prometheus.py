@@ -72,7 +72,7 @@ def test_openmetrics_is_read_with_its_exemplars() -> None:
     assert read("orders", page=page, is_openmetrics=True) == Values({}, {"orders": 3})
 
 
-def test_what_was_named_and_was_there_is_told_apart() -> None:
+def test_a_name_that_is_almost_a_series_is_not_found() -> None:
     _, found = parse(PAGE, selectors("pool_in_use", "pool_in_us"), is_openmetrics=False, url="http://x")
     assert found == {"pool_in_use"}
 
@@ -97,5 +97,5 @@ def test_a_pattern_that_matches_everything_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3x", "x{", 'x{a="1}', "x{a=1}", "a b"])
-def test_what_names_no_series_is_no_selector(text: str) -> None:
+def test_text_without_a_series_is_not_a_selector(text: str) -> None:
     assert Selector.parse(text) is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,9 +69,24 @@ def test_a_quota_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota
     assert {result.name: result for result in machine.quietness()}["cores"].level == level
 
 
+def test_other_load_is_what_processes_of_others_use_now() -> None:
+    with subprocess.Popen(["sh", "-c", "yes >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True) as starting:
+        assert starting.stdout is not None
+        orphan = int(starting.stdout.readline())
+    with subprocess.Popen(["sha1sum", "/dev/zero"]) as child:  # the harness's own does not count
+        try:
+            (found,) = [result for result in machine.quietness() if result.name == "other load"]
+        finally:
+            os.kill(orphan, signal.SIGKILL)
+            child.kill()
+    assert (found.level, found.text.code) == ("warn", "machine-busy")
+    named = str(found.text.params["most"])
+    assert ("yes" in named, "sha1sum" in named) == (True, False)
+
+
 def test_a_single_core_other_load_and_stolen_time_are_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr(machine, "_MAX_LOAD_PER_CORE", -1.0)
+    monkeypatch.setattr(machine, "_MAX_OTHERS_CORES", -1.0)
     monkeypatch.setattr(machine, "_MAX_STEAL_PERCENT", -1.0)
     found = {result.name: result for result in machine.quietness()}
     assert found["cores"].text.code == "machine-one-core"

@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from harness.errors import ExitCode, HarnessError
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 from harness.targets.health import require_allowed
 
 

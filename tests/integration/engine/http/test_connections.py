@@ -165,7 +165,7 @@ def test_bytes_that_came_before_a_request_are_not_its_response(method: str, stra
 
 @pytest.mark.parametrize("method", UNSAFE)
 def test_servers_that_close_silently_after_each_response(user_of: Callable[..., Driven], method: str) -> None:
-    """Even if the next request follows at once. It must not be sent twice, so it must not be sent in vain."""
+    """Even if the next request follows at once: it must be sent once, on a connection that works."""
 
     def script(peer: Peer) -> None:
         peer.request()

@@ -13,7 +13,7 @@ from harness.engine.host_guard import Guard
 from harness.engine.locust.patches import apply_rate_limits
 from harness.engine.pacing.rate_limiter import RateLimiter
 from harness.plan.hosts import AllowedHosts
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 from tests.support.http.echo import Echo
 from tests.support.http.hostile import Peer, hostile_server, ok
 from tests.support.http.users import HARNESS, driven
@@ -89,14 +89,15 @@ def test_requests_of_locusts_client_are_limited_by_their_real_host(
     guard: Guard, monkeypatch: pytest.MonkeyPatch, session: Any, path: str
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(RateLimiter, "take_turn", lambda _: sent.append("turn"))
     for each in (FastHttpSession, HttpSession):
         monkeypatch.setattr(each, "request", lambda _, method, url: sent.append(f"{method} {url}"))
     apply_rate_limits(guard)
     client = object.__new__(session)
     client.base_url = "http://x.test" if path.startswith("@") else "http://localhost:80"
-    client.request("GET", path)
-    assert sent == ["turn", f"GET {path}"]
+    for _ in range(3):
+        client.request("GET", path)
+    assert guard.take_held() == 2  # the first need not wait
     client.base_url = "http://x.test"
     client.request("GET", "/?at=http://localhost")
-    assert sent[2:] == ["GET /?at=http://localhost"]
+    assert guard.take_held() == 0
+    assert sent == [*[f"GET {path}"] * 3, "GET /?at=http://localhost"]

@@ -335,7 +335,7 @@ def test_a_request_can_expect_100_continue(user: Driven) -> None:
     assert echoed(response)["body"] == "body"
 
 
-def test_silence_instead_of_100_continue() -> None:
+def test_no_response_instead_of_100_continue() -> None:
     """Servers need not send it (RFC 9110, 10.1.1), so the body is sent after a second. Locust's waits on."""
     with hostile_server(responding_with(ok())) as server, driven(HARNESS, server.url) as user:
         response = user.request("POST", "/", data="body", headers={"Expect": "100-continue"})

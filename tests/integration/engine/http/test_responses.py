@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from locust.exception import LocustError
 
-from harness.engine.http import response_parser
-from harness.engine.http.response_parser import KeptBytes
+from harness.engine.http import kept_bytes
+from harness.engine.http.kept_bytes import KeptBytes
 from harness.engine.request_failures import ResponseTooLarge
 from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import hostile_server, ok, responding_with
@@ -233,7 +233,7 @@ def test_a_response_can_be_marked_only_with_catch_response(user: Driven) -> None
 
 
 @pytest.mark.parametrize("charset", ["base64", "idna", "rot13", "undefined", "no-such-charset"])
-def test_a_charset_that_is_no_text_encoding_is_ignored(charset: str) -> None:
+def test_a_charset_that_is_not_a_text_encoding_is_ignored(charset: str) -> None:
     """With Locust, reading the text raises."""
     body = b'{"a": "plain"}'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=%b\r\n" % charset.encode()
@@ -252,7 +252,7 @@ def test_names_of_older_libraries(user: Driven, echo: Echo) -> None:
 
 def test_a_worker_counts_large_bodies_beyond_what_it_keeps(monkeypatch: pytest.MonkeyPatch, echo: Echo) -> None:
     """Of all its users together, until their responses are dropped."""
-    monkeypatch.setattr(response_parser, "MAX_KEPT_BYTES", 1_000_000)
+    monkeypatch.setattr(kept_bytes, "MAX_KEPT_BYTES", 1_000_000)
     with driven(HARNESS, echo.url) as user:
         for _ in range(3):  # it is as it was when the responses are gone
             kept, counted = user.get("/chunks/600"), user.get("/chunks/600")
@@ -269,7 +269,7 @@ def test_a_worker_counts_large_bodies_beyond_what_it_keeps(monkeypatch: pytest.M
 def test_an_endless_stream_that_is_kept_ends_at_the_bound_of_the_worker(
     monkeypatch: pytest.MonkeyPatch, echo: Echo
 ) -> None:
-    monkeypatch.setattr(response_parser, "MAX_KEPT_BYTES", 500_000)
+    monkeypatch.setattr(kept_bytes, "MAX_KEPT_BYTES", 500_000)
     with driven(HARNESS, echo.url) as user:
         response = user.get("/chunks/900", stream=True)
         assert len(user.call(lambda: response.content)) < 600_000

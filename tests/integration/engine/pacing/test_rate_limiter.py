@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.plan.model import AllowedHost
+from harness.plan.model.target import AllowedHost
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 

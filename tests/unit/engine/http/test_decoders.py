@@ -51,7 +51,7 @@ def test_codings_are_decoded_from_last_to_first() -> None:
 
 
 @pytest.mark.parametrize("codings", [[], ["identity"], [""]])
-def test_identity_is_no_coding(codings: list[str]) -> None:
+def test_identity_is_not_a_coding(codings: list[str]) -> None:
     assert decode_content(b"as it is", codings, LIMIT) == b"as it is"
 
 

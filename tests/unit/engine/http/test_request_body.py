@@ -32,8 +32,14 @@ def test_text_fields_and_json_are_encoded_at_once(data: Any, json: Any, expected
     assert (body.data, body.content_type, body.chunks) == (expected, content_type, None)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_a_number_that_json_has_not_is_never_sent(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        encode_body(None, {"total": number}, None)
+
+
 @pytest.mark.parametrize("nothing", [None, "", b"", {}])
-def test_empty_data_is_no_body(nothing: Any) -> None:
+def test_empty_data_is_not_a_body(nothing: Any) -> None:
     assert encode_body(nothing, None, None).data == NO_BODY.data
     assert encode_body(nothing, None, None).content_type is None
 

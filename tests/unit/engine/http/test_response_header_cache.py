@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.engine.http.response_parser import CachedHeaders, ResponseHeaderCache
+from harness.engine.http.response_header_cache import CachedHeaders, ResponseHeaderCache
 
 
 def cached(number: int, size: int = 0) -> CachedHeaders:

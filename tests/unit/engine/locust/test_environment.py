@@ -9,7 +9,7 @@ from locust import HttpUser, User, task
 
 from harness.engine.locust.environment import make_environment
 from harness.engine.scenario.scenario_file import ScenarioFile
-from harness.plan.model import AttachedTarget, CommandTarget, Target, Variant
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, Variant
 from tests.support.engine import plan_of
 from tests.support.plans import steady
 
@@ -21,7 +21,7 @@ def act(user: User) -> None:
     """What a user needs to be one."""
 
 
-def hosts_of(target: Target, url: str, **own: str | None) -> dict[str, str | None]:
+def hosts_of(target: PlannedTarget, url: str, **own: str | None) -> dict[str, str | None]:
     """The host that each class of the run ends with; ``own`` are the hosts of the classes ``http`` and ``custom``."""
     bases = {"http": HttpUser, "custom": User}
     classes = [type(name, (bases[name],), {"host": own[name], "act": act}) for name in own]
@@ -59,6 +59,6 @@ def hosts_of(target: Target, url: str, **own: str | None) -> dict[str, str | Non
     ],
 )
 def test_each_class_has_the_host_that_locust_would_give_it(
-    target: Target, url: str, own: dict[str, str | None], expected: dict[str, str | None]
+    target: PlannedTarget, url: str, own: dict[str, str | None], expected: dict[str, str | None]
 ) -> None:
     assert hosts_of(target, url, **own) == {name: host or None for name, host in expected.items()}

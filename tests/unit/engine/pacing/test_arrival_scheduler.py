@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import _socket
+import math
+from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
 import gevent
 import pytest
@@ -11,7 +14,26 @@ from locust import User
 from locust.env import Environment
 
 from harness.engine.http.connection import Connection
-from harness.engine.pacing.arrival_scheduler import AT_ONCE, TOGETHER_S, ArrivalScheduler
+from harness.engine.pacing.arrival_alarm import AT_ONCE, TOGETHER_S
+from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
+from harness.engine.socket_poller import poller
+
+_made: list[ArrivalScheduler] = []
+
+
+def new_scheduler(*arguments: Any) -> ArrivalScheduler:
+    _made.append(ArrivalScheduler(*arguments))
+    return _made[-1]
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """A scheduler that is dropped while it holds the event loop would hold it for all tests that follow."""
+    yield
+    while _made:
+        _made.pop().close(-math.inf)
+    gevent.sleep(0.02)
+    poller().release()
 
 
 class Visitor(User):
@@ -19,14 +41,14 @@ class Visitor(User):
 
 
 class Arrivals:
-    """A scheduler with five free users, whose clock stands still."""
+    """A scheduler with five free users, whose clock is stopped."""
 
     def __init__(self, *times_s: float) -> None:
         self.now_s = 0.0
         self.started: list[float] = []
         """When each arrival that has started was due."""
         self.noted: list[tuple[float, float, float]] = []
-        self._scheduler = ArrivalScheduler(
+        self._scheduler = new_scheduler(
             lambda: self.now_s, lambda: Visitor, lambda _: None, lambda *noted: self.noted.append(noted)
         )
         self._scheduler.open(0.0, iter(times_s), 5, lambda: 5)
@@ -57,7 +79,7 @@ def test_one_wake_up_starts_the_arrivals_due_within_its_cost() -> None:
 def test_no_arrival_is_started_earlier_than_a_few_more_come() -> None:
     begun_s = perf_counter()
     noted: list[float] = []
-    scheduler = ArrivalScheduler(
+    scheduler = new_scheduler(
         lambda: perf_counter() - begun_s, lambda: Visitor, lambda _: None, lambda _, delay_s, __: noted.append(delay_s)
     )
 
@@ -84,7 +106,7 @@ def test_lateness_is_noted_from_the_intended_start() -> None:
 def test_arrivals_that_wait_for_a_user_do_not_wait_for_responses_that_have_come() -> None:
     begun_s = perf_counter()
     noted: list[float] = []
-    scheduler = ArrivalScheduler(
+    scheduler = new_scheduler(
         lambda: perf_counter() - begun_s, lambda: Visitor, lambda _: None, lambda _, delay_s, __: noted.append(delay_s)
     )
     near, far = _socket.socketpair()
@@ -114,7 +136,7 @@ def test_users_that_take_long_to_create_are_no_more_than_max_users() -> None:
         gevent.sleep(0.01)  # in its ``__init__``
         created.append(user_class)
 
-    scheduler = ArrivalScheduler(lambda: 1.0, lambda: Visitor, create, lambda *_: None)
+    scheduler = new_scheduler(lambda: 1.0, lambda: Visitor, create, lambda *_: None)
     times_s = (0.0005 * number for number in range(10))
     scheduler.open(0.5, times_s, 2, lambda: len(created))
     gevent.sleep(0.002)

@@ -31,7 +31,7 @@ def test_what_is_left_of_a_pause(now_s: float, left_s: float) -> None:
         (6.0, 3.0, 3.0),  # after all
     ],
 )
-def test_think_time_stands_still_in_pauses(now_s: float, seconds: float, after_s: float) -> None:
+def test_think_time_is_paused_in_pauses(now_s: float, seconds: float, after_s: float) -> None:
     assert pauses().after(now_s, seconds) == pytest.approx(after_s)
 
 

@@ -1,4 +1,4 @@
-"""What user code raises is told by its last line in the scenario, whatever it is."""
+"""An error in user code is reported with its last line in the scenario, whatever it is."""
 
 from __future__ import annotations
 

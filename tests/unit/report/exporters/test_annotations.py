@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cli.github import workflow_commands
-from harness.record.summary import GateResult
+from harness.record.gate_result import GateResult
 from tests.support.summaries import a_summary
 
 

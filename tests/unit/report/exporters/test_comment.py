@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.record.summary import GateResult
+from harness.record.gate_result import GateResult
 from harness.report.exporters.markdown import comment_markdown
 from tests.support.summaries import a_summary
 

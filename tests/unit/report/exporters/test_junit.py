@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.record.summary import GateResult, PhaseSummary
+from harness.record.gate_result import GateResult
+from harness.record.phase_summary import PhaseSummary
 from harness.report.exporters.junit import junit_xml
 from tests.support.summaries import a_summary
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 
-from harness.record.summary import BenchmarkFigures, FailureKind, GateResult, Latency, PhaseSummary, Suspect
+from harness.record.benchmark_figures import BenchmarkFigures
+from harness.record.changes import Suspect
+from harness.record.figures import Latency
+from harness.record.gate_result import GateResult
+from harness.record.phase_summary import PhaseSummary
+from harness.record.summary import FailureKind
 from harness.report.exporters.markdown import comment_markdown, summary_markdown
 from tests.support.summaries import a_summary
 
 NASTY = "a|b `c` <img src=x>\n**d** [e](f) @team \x1b[31m\x00"
 
 
-def test_the_verdict_stands_first_and_failed_gates_before_others() -> None:
+def test_the_verdict_is_first_and_failed_gates_precede_others() -> None:
     gates = [
         GateResult(require="p50 < 1ms", status="pass", phase="steady", observed=0.5, unit="ms", limit=1),
         GateResult(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plan.model import AttachedTarget, CommandTarget, ShopTarget, Target, Variant
+from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, ShopTarget, Variant
 from harness.report.sections.about import command_line
 from tests.support.plans import make_plan, steady
 
@@ -18,7 +18,7 @@ from tests.support.plans import make_plan, steady
         (AttachedTarget(url="http://127.0.0.1:80"), " --host http://127.0.0.1:80"),
     ],
 )
-def test_the_command_runs_the_same_again(target: Target, options: str) -> None:
+def test_the_command_runs_the_same_again(target: PlannedTarget, options: str) -> None:
     plan = make_plan([steady()], profile="load").model_copy(
         update={"targets": (Variant(target=target),), "overrides": ("a.b=1 s",)}
     )

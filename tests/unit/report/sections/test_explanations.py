@@ -1,11 +1,13 @@
-"""Causes are said once for all that they explain."""
+"""A cause is listed once for everything that it explains."""
 
 from __future__ import annotations
 
 from harness.messages import message
 from harness.record.explanation import Cause, Explanation
 from harness.record.notice import Notice
-from harness.report.sections.explanations import alike
+from harness.report.sections.explanations import alike, shown
+from harness.report.sections.verdict import new_warnings
+from tests.support.baselines import make_summary
 
 
 def noted(text: str) -> Notice:
@@ -20,7 +22,7 @@ def explanation(metric: str, *causes: str) -> Explanation:
     )
 
 
-def test_what_has_the_same_causes_stands_together_and_what_has_none_comes_last() -> None:
+def test_equal_causes_are_grouped_and_unexplained_changes_come_last() -> None:
     found = [
         explanation("rss_max"),
         explanation("p95", "f", "g"),
@@ -28,3 +30,19 @@ def test_what_has_the_same_causes_stands_together_and_what_has_none_comes_last()
         explanation("mean", "f", "g"),
     ]
     assert [[each.metric for each in same] for same in alike(found)] == [["p95", "mean"], ["p99"], ["rss_max"]]
+
+
+def test_a_reason_of_the_verdict_is_not_also_a_cause() -> None:
+    died, neighbour = explanation("run", "the target died"), explanation("p95", "a neighbour")
+    summary = make_summary().model_copy(
+        update={"reasons": ["the target died; its log may say why"], "explanations": [died, neighbour]}
+    )
+    assert shown(summary) == [neighbour]
+
+
+def test_a_cause_is_not_also_a_warning() -> None:
+    warnings = ["phase 'steady': the pool was full", "the clock jumped", "the clock jumped"]
+    summary = make_summary().model_copy(
+        update={"warnings": warnings, "explanations": [explanation("p95", "the pool was full")]}
+    )
+    assert new_warnings(summary) == ["the clock jumped"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.record.summary import Latency, PhaseSummary, StepFigures
+from harness.record.figures import Latency
+from harness.record.phase_summary import PhaseSummary, StepFigures
 from harness.report.blocks import Items
 from harness.report.sections.phases import Phases, latency_rows, level_held, remarks
 from tests.support.summaries import a_summary
@@ -55,13 +56,13 @@ def test_a_stress_phase_says_which_level_it_held(phase: PhaseSummary, figures: l
     assert all(figure in found for figure in figures)
 
 
-def test_a_phase_without_steps_says_nothing_of_levels() -> None:
+def test_a_phase_without_steps_does_not_mention_levels() -> None:
     assert not level_held(a_phase(kind="steady", name="hold"))
     assert not level_held(a_phase(steps=[StepFigures(level=20)]))
 
 
 @pytest.mark.parametrize("what", ["generator_limited", "generator_strained", "dropped"])
-def test_what_bends_the_figures_of_a_phase_is_said_beside_them(what: str) -> None:
+def test_what_distorts_the_figures_of_a_phase_is_shown_beside_them(what: str) -> None:
     summary = a_summary(
         phases=[a_phase(name="calm"), a_phase(name="hold", **{what: 7 if what == "dropped" else "why"})]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.record.summary import PhaseSummary
+from harness.record.phase_summary import PhaseSummary
 from harness.report.sections.verdict import main_phase
 from tests.support.summaries import a_summary
 

@@ -1,0 +1,1 @@
+"""What a target has promised: OpenAPI documents and Pact files. Knows no plan and no run."""

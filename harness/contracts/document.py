@@ -1,0 +1,286 @@
+"""Reads an OpenAPI document, JSON or YAML, and reports what is wrong with it before any load.
+
+Nothing outside the document is ever read: a ``$ref`` to another file or host is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from urllib.parse import unquote
+
+from harness.errors import HarnessError, ManyProblemsError, how_to_install
+from harness.messages import Option
+from harness.record.run_folder import regular_file
+from harness.record.strict_json import parse_json
+
+LARGEST = 64 << 20
+"""Bytes. The largest public documents have 12 MB."""
+MOST_NODES = 4_000_000
+"""Maps, lists and values."""
+MOST_REPEATED = 200_000
+"""Of these, such as YAML's aliases repeat: with aliases of aliases, a few lines can stand for any number."""
+DEEPEST = 200
+_MOST_PROBLEMS = 20
+_INDEX = re.compile(r"[0-9]{1,9}")
+_VERSION = re.compile(r"3\.([01])\.\d+(-.*)?")
+_OPAQUE = frozenset({"default", "enum", "const", "example", "examples"})
+"""Keys of an object whose values are data: a ``$ref`` in them is none."""
+_NAMES = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "schemas", "headers", "responses", "paths"}
+)
+"""Keys of an object whose value maps names that the author chose: a property may be called ``example``."""
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of which every reference leads to something in it."""
+
+    data: Mapping[str, Json]
+    source: str
+    """The file or URL, for people."""
+    sha256: str
+    draft: Literal["3.0", "3.1"]
+
+    @property
+    def title(self) -> str:
+        return _text(self._info.get("title"))
+
+    @property
+    def version(self) -> str:
+        """Of the API."""
+        return _text(self._info.get("version"))
+
+    @property
+    def openapi(self) -> str:
+        return str(self.data["openapi"])
+
+    @property
+    def _info(self) -> Mapping[str, Json]:
+        info = self.data.get("info")
+        return info if isinstance(info, dict) else {}
+
+    def where(self, pointer: str) -> str:
+        """The readable place of the value at ``pointer``."""
+        return f"{self.source}: {shown(pointer)}"
+
+    def at(self, pointer: str) -> Json:
+        """The value at ``#/a/b``. Raises ``LookupError`` if there is none."""
+        return _at(self.data, pointer)
+
+    def resolved(self, pointer: str) -> tuple[str, Json]:
+        """The value at ``pointer``, or what it refers to, with the place of that. Raises :class:`HarnessError`."""
+        seen = [pointer]
+        while isinstance(found := self.at(seen[-1]), dict) and isinstance(ref := found.get("$ref"), str):
+            if ref in seen:
+                raise HarnessError("contract-ref-circular", where=self.where(pointer), ref=ref)
+            # A reference in place of a map of names, such as `paths: {$ref: …}`, was not seen before.
+            if (problem := self.problem_of(ref, pointer)) is not None:
+                raise problem
+            seen.append(ref)
+        return seen[-1], found
+
+    def problem_of(self, ref: str, pointer: str) -> HarnessError | None:
+        """Why a reference at ``pointer`` cannot be followed; None: it leads to something in the document."""
+        if not ref.startswith("#"):
+            return HarnessError("contract-ref-outside", where=self.where(pointer), ref=ref)
+        try:
+            self.at(ref)
+        except LookupError:
+            return HarnessError("contract-ref-missing", where=self.where(pointer), ref=ref)
+        return None
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def step(pointer: str, *keys: str | int) -> str:
+    """The pointer to a value within what ``pointer`` leads to (RFC 6901)."""
+    return "/".join([pointer, *(str(key).replace("~", "~0").replace("/", "~1").replace("%", "%25") for key in keys)])
+
+
+def shown(pointer: str) -> str:
+    """``#/paths/~1items/get`` as ``paths./items.get``."""
+    return ".".join(map(_key, pointer.split("/")[1:])) or "the document"
+
+
+def _key(escaped: str) -> str:
+    return unquote(escaped).replace("~1", "/").replace("~0", "~")
+
+
+def document_file(path: Path, where: str | Option | None = None) -> bytes:
+    """What a file has, which ``where`` names; no more than is too large. Raises :class:`HarnessError`."""
+    try:
+        with regular_file(path).open("rb") as file:
+            return file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # a path may have a NUL byte
+        reason = getattr(error, "strerror", None) or error
+        raise HarnessError("contract-file-unreadable", where=where, path=str(path), reason=reason) from error
+
+
+def read_document(content: bytes, source: str) -> Document:
+    """The document that ``content`` holds. Raises :class:`HarnessError` with all its problems, or the first."""
+    if len(content) > LARGEST:
+        raise HarnessError("contract-too-large", where=source, most=LARGEST)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise HarnessError("contract-not-utf8", where=f"{source}:{line}") from error
+    data = _json(text, source) if text.lstrip()[:1] in ("{", "[") else _yaml(text, source)
+    draft = _draft(data, source)
+    _check_size(data, source)
+    document = Document(data, source, hashlib.sha256(content).hexdigest(), draft)
+    problems = _problems_of_references(document)
+    if problems:
+        raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)
+    return document
+
+
+def _json(text: str, source: str) -> Json:
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        raise HarnessError("contract-not-readable", where=f"{source}:{error.lineno}", error=error.msg) from error
+    except RecursionError as error:
+        raise HarnessError("contract-too-deep", where=source, most=DEEPEST) from error
+    except ValueError as error:
+        raise HarnessError("contract-not-readable", where=source, error=error) from error
+
+
+def _yaml(text: str, source: str) -> Json:
+    try:
+        import yaml
+    except ImportError as error:
+        raise HarnessError("contracts-not-installed", where=source, how=how_to_install("contracts")) from error
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """YAML as JSON has it: ``no`` is a text, and so is ``2026-01-01``."""
+
+        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    for tag, pattern, first in (
+        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+        ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+        ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+        ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    ):
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})\\Z"), first)
+    try:
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        where = source if mark is None else f"{source}:{mark.line + 1}"
+        raise HarnessError("contract-not-readable", where=where, error=problem) from error
+    except (RecursionError, ValueError) as error:
+        raise HarnessError("contract-not-readable", where=source, error=type(error).__name__) from error
+
+
+def _draft(data: Json, source: str) -> Literal["3.0", "3.1"]:
+    if not isinstance(data, dict) or not {"openapi", "swagger"} & data.keys():
+        raise HarnessError("contract-not-openapi", where=source)
+    version = str(data.get("openapi", data.get("swagger")))
+    found = _VERSION.fullmatch(version) if "openapi" in data else None
+    if found is None:
+        raise HarnessError("contract-version-unsupported", where=f"{source}: openapi", version=version)
+    return "3.0" if found[1] == "0" else "3.1"
+
+
+def _check_size(data: Json, source: str) -> None:
+    """Reject what is too deep or has too many nodes, and make all keys texts: YAML has numbers (``200:``)."""
+    nodes, repeated, seen, waiting = 0, 0, set[int](), [(data, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        nodes += 1
+        if isinstance(value, dict | list):
+            repeated += len(value) if id(value) in seen else 0
+            seen.add(id(value))
+        if repeated > MOST_REPEATED:
+            raise HarnessError("contract-too-many-values", where=source, most=MOST_REPEATED)
+        if depth > DEEPEST:
+            raise HarnessError("contract-too-deep", where=source, most=DEEPEST)
+        if nodes + len(waiting) > MOST_NODES:
+            raise HarnessError("contract-too-many-values", where=source, most=MOST_NODES)
+        if isinstance(value, dict):
+            for key in [key for key in value if not isinstance(key, str)]:
+                value[str(key)] = value.pop(key)
+            for key in value:
+                _require_json(key, source)
+            waiting += [(below, depth + 1) for below in value.values()]
+        elif isinstance(value, list):
+            waiting += [(below, depth + 1) for below in value]
+        else:
+            _require_json(value, source)
+
+
+def _require_json(value: object, source: str) -> None:
+    """Reject what could not be written as JSON: dates, bytes and sets of YAML, infinity, half a character."""
+    problem = None
+    if isinstance(value, str):
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                problem = error.reason
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            problem = f"{value} is no JSON"
+    elif value is not None and not isinstance(value, bool | int):
+        problem = f"a {type(value).__name__} is no JSON"
+    if problem is not None:
+        raise HarnessError("contract-not-readable", where=source, error=problem)
+
+
+def objects(data: Json) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Every object of a document that is neither an example nor a map of names, with its pointer."""
+    waiting: list[tuple[str, Json, bool]] = [("#", data, False)]
+    while waiting:
+        pointer, value, is_names = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(step(pointer, index), below, False) for index, below in enumerate(value)]
+        elif isinstance(value, dict):
+            if not is_names:
+                yield pointer, value
+            waiting += [
+                (step(pointer, key), below, not is_names and key in _NAMES)
+                for key, below in value.items()
+                if isinstance(below, dict | list) and (is_names or key not in _OPAQUE)
+            ]
+
+
+def _problems_of_references(document: Document) -> list[HarnessError]:
+    problems = []
+    for pointer, value in objects(document.data):
+        ref = value.get("$ref")
+        if isinstance(ref, str) and (problem := document.problem_of(ref, pointer)) is not None:
+            problems.append(problem)
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+    return problems
+
+
+def _at(data: Json, pointer: str) -> Json:
+    if pointer not in ("#", "") and not pointer.startswith("#/"):
+        raise LookupError(pointer)
+    found = data
+    for key in pointer.split("/")[1:]:
+        name = _key(key)
+        if isinstance(found, list):
+            if not _INDEX.fullmatch(name):
+                raise LookupError(pointer)
+            found = found[int(name)]
+        elif isinstance(found, dict):
+            found = found[name]
+        else:
+            raise LookupError(pointer)
+    return found

@@ -1,0 +1,22 @@
+"""JSON lines: a JSON value on each line, most often an object. UTF-8, with or without a byte order mark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.feeders.csv_rows import texts
+from harness.record.strict_json import parse_json
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """The rows of the file. Raises :class:`HarnessError` with the line of what is wrong."""
+    with path.open("rb") as file:
+        for number, text in enumerate(texts(file, path), 1):
+            if text.strip():
+                try:
+                    yield parse_json(text)
+                except (ValueError, RecursionError) as error:
+                    raise HarnessError("feeder-json-invalid", where=f"{path}:{number}", error=error) from error

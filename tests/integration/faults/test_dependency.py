@@ -1,0 +1,146 @@
+"""Faults of real PostgreSQL and Redis servers: what clients see meanwhile, and that nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import redis
+
+from harness.faults.dependency import APPLICATION, DependencyFault
+from harness.faults.place import Place
+from tests.support.children import free_port, wait_until
+from tests.support.errors import harness_error
+from tests.support.faults import begun_elsewhere
+from tests.support.postgresql import PostgreSQL, start_postgresql
+from tests.support.redis_server import start_redis
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """A server whose connections no other test needs."""
+    with start_postgresql() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with start_redis() as url:
+        yield url
+
+
+@pytest.fixture
+def place(server: PostgreSQL, redis_url: str) -> Place:
+    return Place(allowed=(f"127.0.0.1:{server.port}", redis_url.removeprefix("redis://").partition("/")[0]))
+
+
+def ours(server: PostgreSQL) -> int:
+    """How many connections of faults the server has."""
+    with psycopg.connect(server.url) as client:
+        rows = client.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [APPLICATION])
+        return int(rows.fetchall()[0][0])
+
+
+def test_no_connection_is_left_until_it_ends(server: PostgreSQL, place: Place) -> None:
+    fault = DependencyFault(url=server.url, fill=True)
+    fault.check(place)
+    fault.begin(place)
+    try:
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(server.url)
+    finally:
+        fault.end(place)
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+def test_a_number_of_connections_is_held(server: PostgreSQL, place: Place) -> None:
+    fault = DependencyFault(url=server.url, fill=7)
+    fault.begin(place)
+    assert ours(server) == 7
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+def test_a_locked_table_can_neither_be_read_nor_written(server: PostgreSQL, place: Place) -> None:
+    with psycopg.connect(server.url, autocommit=True) as client:
+        client.execute('CREATE TABLE IF NOT EXISTS "Order items" (id int)')
+        client.execute("SET lock_timeout = '200ms'")
+        fault = DependencyFault(url=server.url, lock="public.Order items")
+        fault.check(place)
+        fault.begin(place)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            client.execute('SELECT * FROM "Order items"')
+        fault.end(place)
+        client.execute("SET lock_timeout = '20s'")
+        client.execute('INSERT INTO "Order items" VALUES (1)')
+
+
+@pytest.mark.parametrize("effect", [{"fill": 20}, {"lock": "stock"}])
+def test_when_its_process_is_killed_it_is_undone(server: PostgreSQL, place: Place, effect: dict[str, object]) -> None:
+    with psycopg.connect(server.url, autocommit=True) as client:
+        client.execute("CREATE TABLE IF NOT EXISTS stock (id int)")
+    fault = DependencyFault.model_validate({"url": server.url, **effect})
+    with begun_elsewhere(fault, place) as process:
+        assert ours(server) > 0
+        process.kill()
+    fault.end(place)  # as the process does that takes over
+    assert wait_until(lambda: ours(server) == 0)
+
+
+def test_a_flushed_cache_is_empty(redis_url: str, place: Place) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("kept", 1)
+        fault = DependencyFault(url=redis_url, flush=True)
+        fault.check(place)
+        assert client.dbsize() == 1
+        fault.begin(place)
+        fault.end(place)
+        assert client.dbsize() == 0
+
+
+def test_only_hosts_that_are_named_are_touched(server: PostgreSQL, redis_url: str) -> None:
+    for fault in (DependencyFault(url=server.url, fill=True), DependencyFault(url=redis_url, flush=True)):
+        for act in (fault.check, fault.begin):
+            with harness_error("fault-not-allowed"):
+                act(Place(allowed=("127.0.0.1", "127.0.0.1:1")))
+    assert ours(server) == 0
+
+
+def test_a_name_that_no_table_can_have_is_refused_before_any_load(server: PostgreSQL, place: Place) -> None:
+    with harness_error("fault-dependency-refused"):
+        DependencyFault(url=server.url, lock="a.b.c.d").check(place)
+
+
+def test_what_is_missing_is_reported_without_the_password(server: PostgreSQL, place: Place) -> None:
+    with harness_error("fault-table-not-found"):
+        DependencyFault(url=server.url, lock="no_such").check(place)
+    port = free_port()
+    nobody = Place(allowed=(f"127.0.0.1:{port}",))
+    for scheme, effect in (("postgresql", {"fill": True}), ("redis", {"flush": True})):
+        url = f"{scheme}://me:geheim3@127.0.0.1:{port}/0"
+        with pytest.raises(Exception, match="refused") as refused:
+            DependencyFault.model_validate({"url": url, **effect}).check(nobody)
+        assert "geheim3" not in str(refused.value)
+
+
+def test_a_variable_in_the_url_stands_for_its_value(
+    server: PostgreSQL, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULT_DATABASE", "postgres")
+    DependencyFault(url=f"{server.url.rpartition('/')[0]}/$FAULT_DATABASE", fill=1).check(place)
+
+
+def test_a_begin_that_fails_holds_nothing(server: PostgreSQL, place: Place) -> None:
+    with psycopg.connect(server.url) as client:
+        client.execute("CREATE TABLE IF NOT EXISTS dropped (id int)")
+        client.commit()
+        fault = DependencyFault(url=server.url, lock="dropped")
+        fault.check(place)
+        client.execute("DROP TABLE dropped")
+        client.commit()
+    with harness_error("fault-dependency-refused"):
+        fault.begin(place)
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)

@@ -1,0 +1,183 @@
+"""Pressure on cores, memory and disk: real, bounded, and gone with the process that began it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.faults import pressing
+from harness.faults.place import Place, TargetPlace
+from harness.faults.pressure import PressureFault
+from tests.support.children import die_with_the_tests, wait_until
+from tests.support.control_groups import memory_group, target_in
+from tests.support.errors import harness_error
+from tests.support.faults import begun_elsewhere
+from tests.support.requirements import not_met, require_program
+from tests.support.targets import all_ended
+
+NOWHERE = Place()
+MIB = 1 << 20
+
+
+def presses() -> list[psutil.Process]:
+    """The processes that press, of this test's process."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if pressing.__file__ in child.cmdline():
+                found.append(child)
+    return found
+
+
+def ended(fault: PressureFault) -> None:
+    fault.end(NOWHERE)
+    fault.end(NOWHERE)
+    assert presses() == []
+
+
+def test_a_share_of_all_cores_is_used() -> None:
+    fault = PressureFault(cpu=0.25)
+    fault.check(NOWHERE)
+    fault.begin(NOWHERE)
+    try:
+        processes = presses()
+        assert len(processes) == len(os.sched_getaffinity(0))
+        for process in processes:
+            assert wait_until(lambda process=process: process.cpu_times().user > 0.3)  # type: ignore[misc]
+    finally:
+        ended(fault)
+
+
+def test_memory_is_held_and_given_back() -> None:
+    fault = PressureFault(memory="300MiB")
+    fault.check(NOWHERE)
+    fault.begin(NOWHERE)
+    try:
+        (process,) = presses()
+        assert wait_until(lambda: process.memory_info().rss >= 300 * MIB)
+        assert process.memory_info().rss < 400 * MIB
+        assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
+    finally:
+        ended(fault)
+
+
+def test_memory_is_released_when_others_need_it() -> None:
+    before = pressing.available()
+    if before < 4 << 30:
+        not_met("less than 4 GiB of memory are available")
+    settings = json.dumps({"size": 512 * MIB, "floor": before - 1536 * MIB})
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", pressing.__file__, "memory", settings],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_the_tests,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
+        held = psutil.Process(process.pid)
+        wait_until(lambda: held.memory_info().rss > 256 * MIB, what="holding it")
+        needed: list[bytearray] = []
+
+        def is_released() -> bool:
+            if len(needed) < 48:
+                needed.append(bytearray(os.urandom(MIB)) * 64)
+            return held.memory_info().rss < 128 * MIB
+
+        wait_until(is_released, what="the release")
+        process.stdin.close()
+
+
+def test_disk_is_filled_by_a_file_without_a_name(tmp_path: Path) -> None:
+    fault = PressureFault(disk="64MiB", folder=str(tmp_path))
+    fault.check(NOWHERE)
+    fault.begin(NOWHERE)
+    try:
+        (process,) = presses()
+        held = [link.stat() for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+        assert max(each.st_blocks * 512 for each in held) >= 64 * MIB
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        ended(fault)
+
+
+@pytest.mark.parametrize("settings", [{"memory": "95%"}, {"memory": "100000GiB"}, {"disk": "99%"}])
+def test_more_than_is_safe_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
+    if "disk" in settings:
+        settings = {**settings, "folder": str(tmp_path)}
+    fault = PressureFault.model_validate(settings)
+    for act in (fault.check, fault.begin):
+        with harness_error("fault-pressure-too-much"):
+            act(NOWHERE)
+    assert presses() == []
+
+
+def test_a_folder_that_is_in_memory_or_not_there_is_refused() -> None:
+    with harness_error("fault-folder-in-memory"):
+        PressureFault(disk="1MiB", folder="/dev/shm").check(NOWHERE)
+    with harness_error("fault-folder-not-writable"):
+        PressureFault(disk="1MiB", folder="/no/such").check(NOWHERE)
+
+
+def test_when_its_process_is_killed_the_pressure_ends() -> None:
+    with begun_elsewhere(PressureFault(cpu=0.05, memory="50MiB"), NOWHERE) as process:
+        pids = [each.pid for each in presses()]
+        assert len(pids) == len(os.sched_getaffinity(0)) + 1
+        process.kill()
+        assert all_ended(pids)
+
+
+@pytest.fixture
+def grouped() -> Iterator[tuple[Place, Path]]:
+    """A target in a control group of its own with 128 MiB, and the group's folder."""
+    with memory_group(128 * MIB) as folder, target_in(folder) as place:
+        yield place, folder
+
+
+def test_the_control_group_of_the_target_is_pressed(grouped: tuple[Place, Path]) -> None:
+    place, folder = grouped
+    with harness_error("fault-pressure-too-much"):
+        PressureFault(of="target", memory="127MiB").check(place)
+    fault = PressureFault(of="target", cpu=0.05, memory="10%")
+    fault.check(place)
+    fault.begin(place)
+    try:
+        memory = next(each for each in presses() if "memory" in each.cmdline())
+        assert str(memory.pid) in (folder / "cgroup.procs").read_text().split()
+        assert memory.memory_info().rss < 64 * MIB
+    finally:
+        ended(fault)
+
+
+def test_a_target_without_its_own_group_is_reported() -> None:
+    with subprocess.Popen(["sleep", "600"], preexec_fn=die_with_the_tests) as target:
+        place = Place(targets=(TargetPlace(url="", parent=target.pid),))
+        with harness_error("fault-control-group-none"):
+            PressureFault(of="target", cpu=0.1).check(place)
+        with harness_error("fault-control-group-none"):
+            PressureFault(of="target", cpu=0.1).check(NOWHERE)
+        target.kill()
+
+
+def test_another_users_group_is_not_joined(grouped: tuple[Place, Path]) -> None:
+    place, _ = grouped
+    code = (
+        "import sys; from harness.faults.place import Place; from harness.faults.pressure import PressureFault\n"
+        "try: PressureFault(of='target', cpu=0.1).check(Place.model_validate_json(sys.argv[1]))\n"
+        "except Exception as error: print(error.code)"
+    )
+    program = require_program("setpriv", "util-linux")
+    words = [program, "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code]
+    out = subprocess.run([*words, place.model_dump_json()], capture_output=True, text=True, check=False)
+    assert out.stdout.strip() == "fault-control-group-closed", out.stderr

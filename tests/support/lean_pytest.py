@@ -1,0 +1,6 @@
+"""What sessions of pytest that a test starts leave out."""
+
+from __future__ import annotations
+
+LEAN = "-p no:locust -p no:hypothesispytest -p no:anyio -p no:pact -p no:pytest_cov"
+"""Plugins that take longer to import than such a session does otherwise."""
