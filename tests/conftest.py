@@ -7,6 +7,9 @@ with this marker together run everything that only child processes run.
 Measuring coverage makes Python take twice as long. So it pauses while pytest collects tests, and in property tests,
 which run the same lines again and again; these try the same values in every run, and have no time limit.
 
+A test that takes too long fails (pytest-timeout, by a signal). One that waits in gevent's hub, or waits again while it
+cleans up, would never hear of it. So its worker ends a minute later, with the stacks of all threads, and xdist goes on.
+
 Container images often set ``PYTHONDONTWRITEBYTECODE``. Each of the thousand processes of a test run would then compile
 all that it imports, which takes more CPU than the tests themselves. So it is unset here.
 
@@ -16,6 +19,7 @@ stop xdist's worker (``LoopExit``). The process that starts xdist's workers impo
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import gc
 import importlib
@@ -37,9 +41,16 @@ from tests.support.postgresql import postgresql
 __all__ = ["postgresql"]
 
 UNIT = Path(__file__).parent / "unit"
+GRACE_S = 60
+"""How long a test may take to end after its time is over."""
+
+STDERR = pytest.StashKey[int]()
+"""A descriptor of what pytest does not capture."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        config.stash[STDERR] = os.dup(2)
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.pop("COLUMNS", None)  # xdist's workers have it
@@ -152,12 +163,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*dealt, *computing]
 
 
+def end_if_stuck(config: pytest.Config) -> None:
+    faulthandler.dump_traceback_later(float(config.getini("timeout")) + GRACE_S, file=config.stash[STDERR], exit=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Where a test fails, pytest forgets what ``faulthandler`` was to do. Its fixtures have still to end."""
+    if isinstance(node, pytest.Item):
+        end_if_stuck(node.config)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """The markers hold for a test's fixtures, too."""
-    with turn(item.get_closest_marker("alone") is not None), ExitStack() as tracing:
+    end_if_stuck(item.config)
+    with ExitStack() as held_for_it:
+        held_for_it.callback(faulthandler.cancel_dump_traceback_later)
+        held_for_it.enter_context(turn(item.get_closest_marker("alone") is not None))
         if item.get_closest_marker("traced") is None:
-            tracing.enter_context(untraced())
+            held_for_it.enter_context(untraced())
         if item.get_closest_marker("hypothesis") is not None:
             item.add_marker("no_cover")
         return (yield)

@@ -3,8 +3,8 @@
 ``anyOf`` within ``anyOf`` over a deep value can double the time and memory at each level, and a schema that refers to
 itself can exhaust the stack. A running validator can be stopped only by ending its process. So a child checks, forked
 after all schemas were compiled. The kernel kills it if it exceeds its CPU time for a response (``ITIMER_PROF``, so that
-a busy machine does not matter) or its memory (``RLIMIT_AS``), and another child continues with the next response.
-
+a busy machine does not matter) or its memory (``RLIMIT_AS``), and another child continues with the next response. A
+child that takes neither, as it waits for a lock that nobody holds any more, is killed here.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from harness.record.sampled_responses import SampledResponse
 
 CPU_S = 2.0
 """For one response. A check takes some microseconds, of a body of 1 MiB some tens of milliseconds."""
+STUCK_S = 60.0
+"""A child that checks one response for this long has not used its CPU time, and will not end by itself."""
 MEMORY = 512 << 20
 """Bytes that checks may take, besides those of the schemas."""
 MOST_GIVEN_UP = 3
@@ -68,12 +70,19 @@ class LimitedContract:
     def close(self) -> None:
         """End the child."""
         self._pipe.close()
+        self._child.join(STUCK_S)
+        self._child.kill()
         self._child.join()
 
     def _asked(self, responses: Sequence[SampledResponse]) -> list[Checked]:
         """What the child finds. Raises ``EOFError`` or ``OSError`` if it ends meanwhile."""
         self._at[0] = 0
         self._pipe.send(responses)
+        at = -1
+        while not self._pipe.poll(STUCK_S):
+            if self._at[0] == at and self._child.pid is not None:
+                os.kill(self._child.pid, signal.SIGPROF)
+            at = self._at[0]
         found: list[Checked] = self._pipe.recv()
         return found
 

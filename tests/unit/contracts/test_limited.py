@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from harness.contracts import limited as limited_checks
@@ -56,3 +58,15 @@ def test_a_check_without_end_is_given_up_and_others_go_on(
     assert [[breach.rule for breach in one.breaches] for one in found if not one.skipped] == [["required"]] * 3
     assert [str(one.operation) for one in found[:2]] == ["GET /others", "GET /things"]
     assert [(one.skipped, one.given_up) for one in again] == [("limit", ""), ("", "")]  # not tried any more
+
+
+def test_a_check_that_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limited_checks, "STUCK_S", 0.2)
+    contract = contract_of({"type": "object"})
+    monkeypatch.setattr(contract, "check", lambda _: threading.Event().wait())
+    limited = LimitedContract(contract)
+    try:
+        (found,) = limited.check([response({})])
+    finally:
+        limited.close()
+    assert (found.skipped, found.given_up) == ("limit", "time")
