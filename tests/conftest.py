@@ -1,11 +1,6 @@
-"""How tests run: in parallel (``pytest -n 4``), and the processes that they start at full speed.
+"""How tests run: in parallel (``pytest -n 4``), with a limit of time that holds whatever they wait for.
 
-Two markers are exceptions. ``alone``: the test checks figures that parallel tests would distort. ``traced``: if
-coverage is measured, then also in the processes that this test starts, which takes half as much time again. The tests
-with this marker together run everything that only child processes run.
-
-Measuring coverage makes Python take twice as long. So it pauses while pytest collects tests, and in property tests,
-which run the same lines again and again; these try the same values in every run, and have no time limit.
+A test marked ``alone`` checks figures that parallel tests would distort.
 
 A test that takes too long fails (pytest-timeout, by a signal). One that waits in gevent's hub, or waits again while it
 cleans up, would never hear of it. So its worker ends a minute later, with the stacks of all threads, and xdist goes on.
@@ -24,7 +19,6 @@ import fcntl
 import gc
 import importlib
 import os
-import pkgutil
 import signal
 import sys
 import tempfile
@@ -35,15 +29,11 @@ from pathlib import Path
 
 import pytest
 
-import harness
 from tests.support.postgresql import postgresql
 
 __all__ = ["postgresql"]
 
 UNIT = Path(__file__).parent / "unit"
-GRACE_S = 60
-"""How long a test may take to end after its time is over."""
-
 STDERR = pytest.StashKey[int]()
 """A descriptor of what pytest does not capture."""
 
@@ -95,46 +85,15 @@ def turn(alone: bool) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Processes started here do not see that coverage is measured."""
-    hidden = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    for name in hidden:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Collect no garbage meanwhile, nor later walk all that was imported and found. Where lines are counted, pause."""
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile, nor later walk all that was imported and found."""
     gc.disable()
     try:
-        with counting_paused(session.config.pluginmanager):
-            return (yield)
+        return (yield)
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def counting_paused(plugins: pytest.PytestPluginManager) -> Iterator[None]:
-    """Where lines are counted: import what they are counted of, in one process; pause for a ``with`` block."""
-    counting = getattr(plugins.getplugin("_cov"), "cov_controller", None)
-    if counting is None or plugins.hasplugin("dsession"):  # (the latter: xdist's workers look for the tests)
-        yield
-        return
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        for module in pkgutil.walk_packages(harness.__path__, "harness."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
-    counting.pause()
-    try:
-        yield
-    finally:
-        counting.resume()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -163,29 +122,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*dealt, *computing]
 
 
-def end_if_stuck(config: pytest.Config) -> None:
-    faulthandler.dump_traceback_later(float(config.getini("timeout")) + GRACE_S, file=config.stash[STDERR], exit=True)
+def end_after(timeouts: float, config: pytest.Config) -> None:
+    """Ends this process in so many times of what a test may take, if nothing else is said before."""
+    seconds = timeouts * float(config.getini("timeout"))
+    faulthandler.dump_traceback_later(seconds, file=config.stash[STDERR], exit=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
     """Where a test fails, pytest forgets what ``faulthandler`` was to do. Its fixtures have still to end."""
     if isinstance(node, pytest.Item):
-        end_if_stuck(node.config)
+        end_after(1.2, node.config)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """The markers hold for a test's fixtures, too."""
-    end_if_stuck(item.config)
-    with ExitStack() as held_for_it:
-        held_for_it.callback(faulthandler.cancel_dump_traceback_later)
-        held_for_it.enter_context(turn(item.get_closest_marker("alone") is not None))
-        if item.get_closest_marker("traced") is None:
-            held_for_it.enter_context(untraced())
-        if item.get_closest_marker("hypothesis") is not None:
-            item.add_marker("no_cover")
-        return (yield)
+    """Its fixtures run in its turn, too."""
+    end_after(6, item.config)
+    try:
+        with turn(item.get_closest_marker("alone") is not None):
+            end_after(1.2, item.config)
+            return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,8 +21,6 @@ from tests.support.command import REPOSITORY
 from tests.support.fork_servers import borrowing
 from tests.support.requirements import require_program
 
-pytestmark = pytest.mark.no_cover  # it would dominate what is measured
-
 
 def benchmark(name: str, *options: str) -> Any:
     """The JSON line that ``benchmarks/NAME.py --short`` prints, run here: to start Python takes as long as most do."""

@@ -126,7 +126,6 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(
     assert "edit_distance" in summary["suspects"][0]["function"], summary["suspects"]
 
 
-@pytest.mark.traced
 def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gates_and_drawn_again(
     tmp_path: Path,
 ) -> None:

@@ -81,7 +81,7 @@ def _run_shop(arguments: Sequence[str], env: Mapping[str, str]) -> None:
 
 
 def _start(arguments: Sequence[str], env: Mapping[str, str], *, as_command: bool) -> Child:
-    if not as_command and not any(name.startswith("COVERAGE_") for name in env):
+    if not as_command:
         return ForkedShop(arguments, env)
     command = [sys.executable, "-m", "harness.shop", *arguments]
     return subprocess.Popen(dying_with_the_tests(command), env=env, text=True)

@@ -194,7 +194,6 @@ B = A
 """
 
 
-@pytest.mark.traced
 def test_all_unusable_user_classes_are_reported_with_their_lines(tmp_path: Path) -> None:
     path = scenario(tmp_path, CANNOT_RUN)
     error = error_of(path)
@@ -305,7 +304,6 @@ def test_tags_and_names_leave_the_user_classes_that_they_say(tmp_path: Path) -> 
     assert nothing.value.params["tags"] == [Option("tags", "sell"), Option("exclude_tags", "buy")]
 
 
-@pytest.mark.traced
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
@@ -344,7 +342,6 @@ def test_several_files_are_one_scenario_and_state_each_thing_once(tmp_path: Path
     assert (error.code, error.params["name"], error.params["count"]) == ("scenario-stated-twice", "phases", 2)
 
 
-@pytest.mark.traced
 def test_what_a_scenario_logs_before_it_exits_is_quoted(tmp_path: Path) -> None:
     error = error_of(scenario(tmp_path, "import logging, sys\nlogging.error('no boto3')\nsys.exit(1)\n"))
     assert error.code == "scenario-import-failed"

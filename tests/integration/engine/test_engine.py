@@ -334,7 +334,6 @@ def test_responses_that_should_have_had_a_block_are_recorded(server: CountingSer
     assert sum(failures) == server.served["GET /status/503"]
 
 
-@pytest.mark.traced
 def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
     failing = """
         from locust import constant, task
@@ -483,7 +482,6 @@ def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: Coun
     assert (span.held_segment, len(span.segments)) == (0, 3)
 
 
-@pytest.mark.traced
 def test_a_lost_worker_is_reported_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -854,7 +852,6 @@ def test_each_task_gets_its_share_in_both_models_over_all_workers(server: Counti
             assert counts[f"DO {name}"] / dealt == pytest.approx(weight / 100, abs=0.004)
 
 
-@pytest.mark.traced
 def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
     hanging = """
         from locust import task
@@ -880,7 +877,6 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
     assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
 
 
-@pytest.mark.traced
 def test_an_invalid_report_is_recorded_and_the_run_continues(server: CountingServer, tmp_path: Path) -> None:
     lying = (
         GETTER.replace("class Getter", "from locust import events\n\n    class Getter")

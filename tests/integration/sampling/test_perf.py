@@ -27,8 +27,6 @@ from tests.support.faults import running
 from tests.support.requirements import not_met, require_program, require_root
 from tests.support.targets import run_folder, script_target, wait_until
 
-pytestmark = pytest.mark.traced
-
 RATE_HZ = 100
 SERVER = """
 const http = require('http');

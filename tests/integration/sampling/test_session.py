@@ -39,8 +39,6 @@ from tests.support.plans import make_plan
 from tests.support.requirements import require_program, require_root
 from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target, wait_until
 
-pytestmark = pytest.mark.traced
-
 APP = """
 from fastapi import FastAPI
 
@@ -480,7 +478,7 @@ def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path
 
     def said() -> list[str]:
         words = folder.target_log.read_text().split()
-        return [word for word in words if word.isdigit() or word == "done"]  # memray warns where coverage has greenlets
+        return [word for word in words if word.isdigit() or word == "done"]
 
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         assert wait_until(lambda: len(said()) == 2 and len(target.agents()) >= 3)

@@ -25,8 +25,6 @@ from tests.integration.shop.vendor import held_vendor
 from tests.support.children import wait_until
 from tests.support.shop_process import start_shop
 
-pytestmark = pytest.mark.traced
-
 
 class ShopHere:
     """A shop in this process, whose statements are counted."""

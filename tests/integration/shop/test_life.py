@@ -140,7 +140,6 @@ def own_signals() -> Iterator[None]:
         ({"SHOP_DATA_DIR": "/dev/null/x"}, "SHOP_DATA_DIR: cannot make /dev/null/x: "),
     ],
 )
-@pytest.mark.traced
 @pytest.mark.usefixtures("own_signals")
 def test_what_it_cannot_use_is_named(
     env: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -49,7 +49,6 @@ def excludes(effect: Effect, truth: float) -> bool:
     return not low <= truth <= high
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 @pytest.mark.parametrize("change", [0.0, 0.1])
 def test_looking_after_every_block_errs_no_more_often_than_stated(change: float) -> None:
     rng = np.random.default_rng(17)
@@ -65,7 +64,6 @@ def test_looking_after_every_block_errs_no_more_often_than_stated(change: float)
     assert by_student / TRIALS > 3 * STATED
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 def test_a_clear_change_is_found_long_before_the_end() -> None:
     rng = np.random.default_rng(4)
     found = []

@@ -39,20 +39,17 @@ def statuses(*, slower: float, runs: int, between: float) -> dict[GateStatus, fl
     return found
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times: tracing them would double what that takes
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("between", [0.0, 0.03])
 def test_noise_seldom_fails_a_gate(runs: int, between: float) -> None:
     assert statuses(slower=1.0, runs=runs, between=between)["fail"] < 0.02
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times: tracing them would double what that takes
 @pytest.mark.parametrize("runs", [1, 3])
 def test_a_build_that_is_30_percent_slower_fails(runs: int) -> None:
     assert statuses(slower=1.3, runs=runs, between=0.0)["fail"] > 0.9
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times: tracing them would double what that takes
 def test_a_build_30_percent_slower_seldom_passes_even_when_runs_differ() -> None:
     assert statuses(slower=1.3, runs=2, between=0.05)["pass"] < 0.02
 

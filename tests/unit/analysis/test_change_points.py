@@ -21,7 +21,6 @@ def noise(
     return drawn + np.where(rng.random(n) < outliers, 0.5, 0.0)
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 @pytest.mark.parametrize("n", [8, 30, 100])
 @pytest.mark.parametrize(("phi", "outliers", "most"), [(0.0, 0.0, 0.02), (0.0, 0.05, 0.06), (0.3, 0.05, 0.07)])
 def test_a_series_without_a_step_seldom_shows_one(n: int, phi: float, outliers: float, most: float) -> None:
@@ -29,7 +28,6 @@ def test_a_series_without_a_step_seldom_shows_one(n: int, phi: float, outliers: 
     assert np.mean([bool(change_points(noise(rng, n, phi, outliers), FLOOR)) for _ in range(TRIALS)]) <= most
 
 
-@pytest.mark.no_cover  # as above
 @pytest.mark.parametrize(("size", "outliers", "least"), [(0.2, 0.0, 0.98), (-0.2, 0.0, 0.98), (0.1, 0.03, 0.75)])
 def test_a_step_is_found_where_it_is(size: float, outliers: float, least: float) -> None:
     rng = np.random.default_rng(4)

@@ -41,19 +41,16 @@ def found(change: float, between: float, within: float, *, before: int = 6) -> f
     return hits / TRIALS
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 @pytest.mark.parametrize(("between", "within", "before"), [(0.0, 0.03, 3), (0.03, 0.01, 6), (0.08, 0.02, 3)])
 def test_a_change_at_the_limit_is_failed_no_more_often_than_stated(between: float, within: float, before: int) -> None:
     error = 3 * math.sqrt(STATED / TRIALS)
     assert found(1.1, between, within, before=before) <= STATED + error
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 def test_an_unchanged_build_is_hardly_ever_failed() -> None:
     assert found(1.0, 0.08, 0.02) < 0.003
 
 
-@pytest.mark.no_cover  # the same few lines thousands of times
 def test_a_change_that_one_night_cannot_tell_is_found_by_several() -> None:
     assert found(1.2, 0.04, 0.02, before=10) > 0.93
 

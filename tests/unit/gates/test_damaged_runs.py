@@ -42,7 +42,6 @@ def judge_and_draw(folder: RunFolder) -> None:
     write_reports(folder)
 
 
-@pytest.mark.no_cover  # the same lines a hundred times
 @pytest.mark.parametrize("name", ["journal", "resources"])
 def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
     path = folder.path / name

@@ -90,7 +90,6 @@ def test_a_log_ends_although_a_process_still_holds_it_open(tmp_path: Path) -> No
     assert (tmp_path / "log").read_text() == "ready\n"
 
 
-@pytest.mark.no_cover  # the same few lines hundreds of thousands of times
 def test_a_full_disk_does_not_stop_whoever_writes(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
