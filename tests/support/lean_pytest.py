@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-LEAN = "-p no:locust -p no:hypothesispytest -p no:anyio -p no:pact -p no:pytest_cov"
+LEAN = "-p no:locust -p no:hypothesispytest -p no:anyio -p no:pact"
 """Plugins that take longer to import than such a session does otherwise."""
