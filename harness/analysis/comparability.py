@@ -60,14 +60,13 @@ def beside_baseline(
     endpoint: str,
     metric: str,
     *,
-    clean: bool = True,
     gate: UndecidedGate | None = None,
 ) -> Beside | None:
     """A figure beside those of the :func:`comparable` runs that have it; None where the phase has none.
 
-    A run in which others took the cores for most of the phase has none of a metric that they change, unless it need not
-    be ``clean``. What is compared at equal speed, they do not change. ``gate`` is the one that asks: runs that left it
-    undecided may be of another build than those before them.
+    A run in which others took the cores for most of the phase has none of a metric that they change. What is compared
+    at equal speed, they do not change. ``gate`` is the one that asks: runs that left it undecided may be of another
+    build than those before them.
     """
     observed = phase.endpoints[endpoint].figures.get(metric) if endpoint in phase.endpoints else None
     if observed is None:
@@ -86,7 +85,7 @@ def beside_baseline(
         (run, part.endpoints[endpoint].figures[metric])
         for run, part in had
         if endpoint in part.endpoints and metric in part.endpoints[endpoint].figures
-        if not (clean and others_matter and part.too_contaminated)
+        if not (others_matter and part.too_contaminated)
     ]
     return Beside(observed, earlier, noise)
 

@@ -35,7 +35,7 @@ def undecided_nights(
     recording: Recording, phase: PhaseMeasurement, endpoint: str, metric: Metric[Any], gate: UndecidedGate
 ) -> Nights | None:
     """This run, and the runs before it that have left ``gate`` undecided in a row; None where there are none."""
-    beside = beside_baseline(recording, phase, endpoint, metric.name, clean=False, gate=gate)
+    beside = beside_baseline(recording, phase, endpoint, metric.name, gate=gate)
     row = undecided_row(recording, [run for run, _ in beside.earlier], gate) if beside else 0
     if beside is None or not row:
         return None

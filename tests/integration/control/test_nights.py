@@ -31,8 +31,17 @@ def night(
     gate: str = "p95 <= baseline + 10%",
     window: int = 10,
     noise: float = NOISE,
+    others_percent: float = 2.0,
 ) -> Summary:
-    """What the ``number``th night concludes; the window is set after each, as the recipe says."""
+    """What the ``number``th night concludes; the window is set after each, as the recipe says.
+
+    ``others_percent``: how much others take of two cores, all night.
+    """
+    waiting = 60.0 if others_percent > 100 else 1.0
+    readings = {
+        "target": {"cpu_percent": 50.0, "waiting_percent": waiting},
+        "machine": {"others_percent": others_percent, "cores": 2.0},
+    }
     luck = math.exp(noise * float(np.random.default_rng(LUCK + number).standard_normal()))
     environment = make_environment()
     folder = record_run(
@@ -46,6 +55,7 @@ def night(
         latency=lognormal(20 * luck * slower, 0.3),
         seed=number,
         environment=environment,
+        sampled=lambda _: readings,
     )
     with open_store(None, reports) as store:
         summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
@@ -84,6 +94,18 @@ def test_nights_without_a_change_never_fail_and_do_not_stay_inconclusive(reports
     verdicts = [night(reports, number).verdict for number in range(1, 17)]
     assert "fail" not in verdicts
     assert verdicts[6:].count("pass") >= 5
+
+
+def test_nights_beside_a_neighbour_do_not_make_a_later_one_fail(reports: Path) -> None:
+    """What others made of a night is nothing of the build."""
+    for number in range(1, 7):
+        night(reports, number)
+    disturbed = [night(reports, number, slower=1.7, others_percent=180.0) for number in range(7, 11)]
+    assert {summary.gates[0].code for summary in disturbed} == {"gate-contaminated"}
+    later = [night(reports, number) for number in range(11, 14)]
+    assert "fail" not in [summary.verdict for summary in later]
+    codes = {summary.gates[0].code for summary in later}
+    assert not codes & {"gate-nights-beyond-limit", "gate-nights-undecided"}, codes
 
 
 def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> None:
