@@ -97,8 +97,8 @@ class LoadProcesses:
         Raises :class:`HarnessError` if the master does not start, ``KeyboardInterrupt`` if the user does not wait.
         """
         contract = contract and {**contract, "origins": urls}
-        start = {"target": urls[0], "left_out": [*left_out], "data": data[0], "contract": contract}
-        send_line(self._master, json.dumps(start))
+        start = {"left_out": [*left_out], "contract": contract, "feeders": rows}
+        send_line(self._master, json.dumps(start | {"target": urls[0], "data": data[0]}))
         self.port = self._announced_port(interrupted)
         master = (self._listen_address.local_address(), self.port)
         for worker, url, own, proxy in zip(self._workers, cycle(urls), cycle(data), cycle(through)):

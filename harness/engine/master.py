@@ -3,9 +3,9 @@
 It writes one JSON object a line to standard output: ``{"port": …}`` or ``{"error": …}`` first, then ``{"say": …}``,
 each a message for people. The first line of standard input is a map, once the target is ready: ``target`` is its URL;
 ``left_out`` are the phases, by index, that are not run, as nothing would be recorded in them; ``data`` is what
-``setup`` returned; ``contract`` has the settings of :mod:`harness.contracts.checker`, or null. Then come the
-controller's commands: ``stop REASON`` ends the run in order, ``abort`` at once; ``failed INDEX REASON`` (a message in
-JSON) reports that a worker of this machine has ended.
+``setup`` returned; ``feeders`` are the files of the feeders' rows; ``contract`` has the settings of
+:mod:`harness.contracts.checker`, or null. Then come the controller's commands: ``stop REASON`` ends the run in order,
+``abort`` at once; ``failed INDEX REASON`` (a message in JSON) reports that a worker of this machine has ended.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from harness.cluster.secret import Keys
 from harness.engine import setup_data
 from harness.engine.clones import end_clone
 from harness.engine.contract_checker import ContractChecker
+from harness.engine.feeder import open_feeders
 from harness.engine.load_master import LoadMaster
 from harness.engine.locust.environment import create_runner, make_environment
 from harness.engine.locust.listeners import ListenerError, fire_init, fire_quit
@@ -82,6 +83,7 @@ def main(given: Namespace) -> None:
     start = json.loads(commands.readline())
     target, checker = start["target"], ContractChecker(start["contract"]) if start.get("contract") else None
     setup_data.keep(start["data"])
+    open_feeders(start["feeders"])
     environment = make_environment(scenario, plan, host=target, is_master=True)
     try:
         runner = create_runner(environment, LoadMasterRunner, given.host, given.port)

@@ -163,6 +163,30 @@ def test_rows_that_cannot_be_read_are_named_before_the_load(tmp_path: Path, feed
     assert (raised.value.code, raised.value.where, raised.value.exit_code) == (code, f"{tmp_path}/{where}", 2)
 
 
+LISTENING = """
+from locust import LoadTestShape, events
+
+@events.init.add_listener
+def count_rows(environment, **_):
+    assert len(rows) == 3
+
+class Ladder(LoadTestShape):
+    def tick(self):
+        return (len(rows), 100) if self.get_run_time() < 1 else None
+"""
+
+
+def test_listeners_and_shapes_in_the_master_know_the_rows(server: CountingServer, tmp_path: Path) -> None:
+    ids(tmp_path, 3)
+    path = scenario(tmp_path, FED.replace("FEEDER", "'ids.csv'") + LISTENING)
+    with feeding(path) as (plan, made):
+        shape = phase(kind="shape", name="shape")
+        shaped = plan.scenario.model_copy(update={"has_shape": True})
+        plan = plan.model_copy(update={"phases": (shape,), "scenario": shaped})
+        journal = put_load(plan, server.url, tmp_path, rows=made.paths)
+    assert (journal.end_reason, set(used(server))) == ("done", {"r0", "r1", "r2"})
+
+
 def test_another_machine_must_have_the_same_rows(tmp_path: Path) -> None:
     ids(tmp_path, 5)
     path = fed(tmp_path, "'ids.csv'")
