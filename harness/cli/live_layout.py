@@ -12,9 +12,11 @@ FIGURE = 10
 """How wide a column of figures is."""
 SPARE = 8
 """Parts from this rank on get only the lines that the others leave."""
-_TWO_COLUMNS = 140
+NARROW = 60
+"""Below this width there are no endpoints, which are most of the second column."""
 _LEFT = 84
 _GAP = 3
+_TWO_COLUMNS = _LEFT + _GAP + NARROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def lay_out(parts: Sequence[Part], height: int) -> Layout:
     """The parts below each other."""
     parts = [part for part in parts if part.rows]
     sized = zip(parts, heights(parts, height), strict=True)
-    layout = Layout()
+    layout = Layout(Text(" "))  # in place of rich's own frame, where there are no parts
     layout.split_column(*(Layout(part.draw(given), size=given) for part, given in sized if given))
     return layout
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from harness.analysis.generator import BUSY, DISTORTION, STALL
 from harness.api.plain_output import clock, errors, gate_name, load_now, stands
-from harness.cli.live_layout import FIGURE, SPARE, Part, aligned
+from harness.cli.live_layout import FIGURE, NARROW, SPARE, Part, aligned
 from harness.cli.live_target import TargetFigures
 from harness.gates.live import LiveGate
 from harness.gates.run_totals import KEPT_S, RunTotals
@@ -29,7 +29,6 @@ _BAR = 20
 _LABEL = 11
 _MESSAGES = 5
 _FAILURES = 5
-_NARROW = 60
 _QUANTILES = {"P50": 0.5, "P95": 0.95, "P99": 0.99, "max": 1.0}
 
 
@@ -119,7 +118,7 @@ def load(totals: RunTotals, width: int) -> Part:
     requests, failures = (total.requests, total.failures) if total is not None else (0, 0)
     now = f"{number(totals.last(RECENT_S).rate)}/s"
     bad = "bold red" if failures else "bold"
-    if width < _NARROW:
+    if width < NARROW:
         text = Text.assemble((load_now(totals, phase, span), "bold"), f"  {now}  ", (f"errors {number(failures)}", bad))
     else:
         text = Text.assemble(("load ", "dim"), (load_now(totals, phase, span), "bold"))
@@ -274,7 +273,7 @@ def steps(totals: RunTotals, *, alone: bool) -> Part:
 
 def endpoints(totals: RunTotals, width: int, most: int) -> Part:
     """The slowest endpoints of the phase."""
-    if width < _NARROW or most < 1 or not totals.endpoints:
+    if width < NARROW or most < 1 or not totals.endpoints:
         return Part(SPARE, [])
     slowest = sorted(totals.endpoints.items(), key=lambda entry: -(entry[1].quantile(0.95) or 0))[:most]
     of = "build B" if totals.plan.is_duet else "the phase"

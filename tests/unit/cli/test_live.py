@@ -171,6 +171,15 @@ def test_a_wide_terminal_has_steps_and_endpoints_beside_the_rest(tmp_path: Path)
     assert any(line[column:].startswith("slowest endpoints") for line in lines)
 
 
+@pytest.mark.parametrize("width", [140, 180])
+@pytest.mark.parametrize("until_s", [0.5, 14.5])
+def test_a_column_without_parts_is_empty(tmp_path: Path, width: int, until_s: float) -> None:
+    screen = Screen(width, 30)
+    screen.play(a_run(tmp_path), until_s=until_s)
+    assert "Layout" not in screen.shown
+    assert "╭" not in screen.shown
+
+
 def test_the_open_model_shows_arrivals_response_and_service(tmp_path: Path) -> None:
     screen = Screen(80, 30)
     run = a_run(tmp_path, start_delay=lognormal(300, 0.1), worker=lambda _: WorkerState(waiting=4))
