@@ -69,8 +69,8 @@ class Contract:
         self.document = document
         self._origins = frozenset(map(_origin, origins))
         self.operations = Operations(document, base_path)
-        self._schemas = Schemas(document)
         self._checks = frozenset(checks)
+        self._schemas = Schemas(document, formats="format" in self._checks)
         for promise in (promise for one in self.operations.all for promise in one.responses.values()):
             for pointer in (*promise.content.values(), *(header.schema for header in promise.headers)):
                 if pointer is not None:

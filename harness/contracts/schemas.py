@@ -44,8 +44,8 @@ class TooSlow(Exception):  # noqa: N818  (nothing is wrong with the response)
 class Schemas:
     """All schemas of a document."""
 
-    def __init__(self, document: Document) -> None:
-        """Raises :class:`HarnessError` if jsonschema-rs is not installed."""
+    def __init__(self, document: Document, *, formats: bool) -> None:
+        """``formats``: whether to validate them. Raises :class:`HarnessError` if jsonschema-rs is not installed."""
         try:
             import jsonschema_rs
         except ImportError as error:
@@ -54,6 +54,7 @@ class Schemas:
             ) from error
         self._library = jsonschema_rs
         self._document = document
+        self._formats = formats
         is_30 = document.draft == "3.0"
         self._kind = jsonschema_rs.Draft4Validator if is_30 else jsonschema_rs.Draft202012Validator
         draft = jsonschema_rs.Draft4 if is_30 else jsonschema_rs.Draft202012
@@ -81,7 +82,7 @@ class Schemas:
                 {"$ref": f"{_URI}{quote(pointer, safe=_IN_A_REFERENCE)}"},
                 registry=self._registry,
                 offline=True,
-                validate_formats=True,
+                validate_formats=self._formats,
                 mask=_VALUE,
                 pattern_options=library.FancyRegexOptions(backtrack_limit=_MOST_STEPS),
                 keywords={"writeOnly": _WriteOnly},

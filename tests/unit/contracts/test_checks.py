@@ -99,6 +99,12 @@ def test_formats_are_a_check_of_their_own() -> None:
     assert found(against, response({"at": "yesterday"}), *(check for check in CHECKS if check != "format")) == []
 
 
+def test_formats_that_are_not_checked_do_not_hide_other_breaches() -> None:
+    against = promising({"type": "array", "items": {"type": "string", "format": "uuid"}})
+    others = (check for check in CHECKS if check != "format")
+    assert found(against, response([*["no uuid"] * 50, 5]), *others) == [("body", "body[]", "type")]
+
+
 @pytest.mark.parametrize(
     ("sampled", "breach"),
     [
