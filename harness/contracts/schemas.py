@@ -97,9 +97,15 @@ class Schemas:
     def breaches(self, pointer: str, value: Json) -> Iterator[SchemaBreach]:
         """What is wrong with ``value`` by the schema at ``pointer``, the first places.
 
-        Raises :class:`TooSlow`, and ``ValueError`` for a value that no schema can judge (nested too deep, infinite).
+        Raises :class:`TooSlow`.
         """
-        for number, error in enumerate(self.validator(pointer).iter_errors(value)):
+        try:
+            errors = self.validator(pointer).iter_errors(value)
+        except (ValueError, OverflowError):
+            problem = "cannot be judged: nested too deep, or a number that is too large"
+            yield SchemaBreach((), "json", problem, value)
+            return
+        for number, error in enumerate(errors):
             if number >= _MOST_ERRORS:
                 return
             if isinstance(error.kind, self._library.ValidationErrorKind.BacktrackLimitExceeded):

@@ -179,6 +179,23 @@ def test_headers_are_read_as_their_schema_means_them(schema: Any, value: str, ru
     assert [(check, path) for check, path, _ in breaches] == ([("headers", "header X-Left")] if rule else [])
 
 
+@pytest.mark.parametrize("content_type", ["application/json; title=ü", "application/jsön"])
+def test_a_content_type_may_have_any_characters(content_type: str) -> None:
+    breaches = found(promising({"type": "integer"}), response("a", content_type=content_type))
+    assert [check for check, *_ in breaches] == (["body"] if ";" in content_type else ["content-type"])
+
+
+@pytest.mark.parametrize("value", ["[" * 30_000, "[" * 500 + "]" * 500, "9" * 5000, "1e400"])
+@pytest.mark.parametrize("how", ["schema", "json"])
+def test_an_odd_header_does_not_hide_what_is_wrong_with_the_body(value: str, how: str) -> None:
+    schema = {"type": "boolean"}
+    promise = {"schema": schema} if how == "schema" else {"content": {"application/json": {"schema": schema}}}
+    breaches = found(
+        promising({"type": "integer"}, headers={"X-Odd": promise}), response("a", headers={"X-Odd": value})
+    )
+    assert [check for check, *_ in breaches] == ["headers", "body"]
+
+
 def test_a_header_that_is_required_is_missed() -> None:
     headers = {"X-Must": {"required": True}, "X-May": {}, "Content-Type": {"required": True, "schema": {"enum": ["x"]}}}
     assert found(promising({}, headers=headers), response({})) == [("headers", "header X-Must", "required")]
