@@ -194,7 +194,7 @@ class LoadProcesses:
 
 def kill_group(process: ForkedProcess) -> None:
     """Kill what user code has started in a load process that has just ended."""
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # all have ended, or only another user's is left
         os.killpg(process.pid, signal.SIGKILL)
 
 

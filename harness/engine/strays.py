@@ -21,13 +21,27 @@ _AGAIN_S = 0.02
 
 
 def end_strays(mark: str, spared: int, adopter: int | None) -> None:
-    """Kill all that has this mark, or descends from the process ``adopter``, except the process ``spared``."""
+    """Kill all that has this mark, or descends from the process ``adopter``, except the process ``spared``.
+
+    What other users run (``sudo`` in a scenario's ``setup``) is left if only they may end it.
+    """
     deadline = time.monotonic() + _LONGEST_S
     while (found := strays_of(mark, spared, adopter)) and time.monotonic() < deadline:
-        for pid in found:  # again and again: one may start another meanwhile
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        killed = [_kill(pid) for pid in found]  # again and again: one may start another meanwhile
+        if not any(killed):
+            return
         time.sleep(_AGAIN_S)
+
+
+def _kill(pid: int) -> bool:
+    """Whether this process may."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:
+        return False
+    except ProcessLookupError:  # it has just ended
+        pass
+    return True
 
 
 def strays_of(mark: str, spared: int, adopter: int | None) -> set[int]:

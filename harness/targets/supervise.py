@@ -44,6 +44,8 @@ _GRACE_TO_RESTART_S = 10.0
 _GRACE_FOR_STRAYS_S = 0.5
 """How long its other processes may go on once the target itself has ended."""
 _FAULT_ASKS_S = 5.0
+_KILL_S = 8.0
+"""How long to kill. A restart does so twice, and still responds before the fault gives up."""
 
 
 class _Supervisor:
@@ -177,7 +179,8 @@ class _Supervisor:
 
     def _end_all(self, root: subprocess.Popen[bytes], grace_s: float) -> None:
         """SIGTERM to the target's group, time to end, then SIGKILL to what is left."""
-        with contextlib.suppress(ProcessLookupError):  # all of the group may have ended by themselves
+        # All of the group may have ended by themselves, or be another user's (``sudo``).
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(root.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while not self._reap(root) and time.monotonic() < deadline:
@@ -187,13 +190,20 @@ class _Supervisor:
         self._kill_all(root)
 
     def _kill_all(self, root: subprocess.Popen[bytes]) -> None:
-        """SIGKILL to every descendant until none is left."""
-        while not self._reap(root):
+        """SIGKILL to every descendant until none is left, except another user's and what is stuck in the kernel."""
+        deadline = time.monotonic() + _KILL_S
+        while not self._reap(root) and time.monotonic() < deadline:
             import psutil  # only needed for targets that do not end by themselves
 
+            may = []
             for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):  # it ended in between
+                try:
                     process.kill()
+                    may.append(True)
+                except psutil.Error as error:
+                    may.append(not isinstance(error, psutil.AccessDenied))  # else it ended in between
+            if may and not any(may):
+                return
             self._wait(0.05)
 
     def _reap(self, root: subprocess.Popen[bytes]) -> bool:

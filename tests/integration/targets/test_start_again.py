@@ -15,6 +15,7 @@ from harness.faults.process import ProcessFault
 from harness.plan.model.target import CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from tests.integration.shop.buyer import Buyer, get
+from tests.support.strangers import beside_stranger
 from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
 
 NOTES_ITS_END = """
@@ -129,6 +130,30 @@ def test_a_paused_target_ends_with_the_run(tmp_path: Path) -> None:
         supervisor = psutil.Process(target.place.parent)
         supervisor.terminate()  # as if the harness were gone
         assert all_ended([pid])
+
+
+RESTARTED = """
+import sys
+from pathlib import Path
+from harness.targets.start import start_target
+from tests.support.strangers import START_STRANGER
+from tests.support.targets import run_folder, script_target
+
+folder = Path(sys.argv[1])
+plan = script_target(folder, START_STRANGER + "serve(sys.argv[1])")
+with start_target(plan, run_folder(folder), agent=False, faults=True) as target:
+    first = target.pid
+    for order in ("restart", "kill", "start"):
+        assert target.place.ask(order) is not None, order
+    target.wait_until_ready()
+    print(target.is_alive() and target.pid != first)
+"""
+
+
+def test_a_process_of_another_user_does_not_keep_a_target_from_starting_again(tmp_path: Path) -> None:
+    with beside_stranger(tmp_path, RESTARTED) as (printed, stranger):
+        assert printed == "True\n"
+        assert runs(stranger)
 
 
 def test_the_shop_keeps_its_orders(tmp_path: Path) -> None:
