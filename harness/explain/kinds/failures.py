@@ -1,4 +1,8 @@
-"""What the errors say: the kinds of failures behind an error rate."""
+"""What the errors say: the kinds of failures behind an error rate.
+
+Measurements hold how many requests failed, not how. So a kind of failures is a sure cause of a rise if it has more than
+the baseline had of all kinds together, or if the baseline had none.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +35,19 @@ def causes(question: Question) -> Iterator[Cause]:
             kinds[failure.failure] += failure.count
             places.setdefault(failure.failure, Counter())[name] += failure.count
     for kind, count in kinds.most_common(_MOST):
-        share = count / kinds.total()
+        share = _share_of_rise(question, count / kinds.total())
         [(most, _)] = places[kind].most_common(1)
         others = len(places[kind]) - 1
         where = message("cause-failures-where", endpoint=most, others=others) if others else most
         what = message("cause-failures", failure=kind, count=count, total=kinds.total(), where=where)
-        yield question.cause("failures", what, share=Interval.exactly(share))
+        yield question.cause("failures", what, share=share, sure=share is not None)
+
+
+def _share_of_rise(question: Question, share: float) -> Interval | None:
+    """What a kind has of the rise if it has this ``share`` of the failures; None if that may be nothing."""
+    rise, observed = question.rise, question.observed
+    if not question.is_compared or rise is None or not observed or rise.value == observed:  # none in the baseline
+        return Interval.exactly(share)
+    new = min(1.0, rise.low / observed)
+    low = 1 - (1 - share) / new
+    return Interval(value=share, low=low, high=min(1.0, share / new)) if low > 0 else None
