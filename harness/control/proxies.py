@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,9 +64,10 @@ class Proxies:
 
 
 @contextmanager
-def start_proxies(plan: RunPlan, log: Path) -> Iterator[Proxies]:
+def start_proxies(plan: RunPlan, log: Path, notify: Callable[[Message], None]) -> Iterator[Proxies]:
     """The proxies of the plan, forwarding; what was started or made is removed at the end. ``log`` is the run's.
 
+    ``notify`` gets what could not be removed.
     Raises :class:`HarnessError`, with exit code 2 if an address cannot be listened on or nobody listens at an upstream.
     """
     proxies = Proxies()
@@ -81,7 +82,7 @@ def start_proxies(plan: RunPlan, log: Path) -> Iterator[Proxies]:
             if proxy.toxiproxy is None:
                 place: ProxyPlace = _own(proxy, proxies.process)
             else:
-                place = started.enter_context(_of_toxiproxy(proxy, proxy.toxiproxy))
+                place = started.enter_context(_of_toxiproxy(proxy, proxy.toxiproxy, notify))
             proxies.places[proxy.name] = (place,)
             proxies.environment |= _filled(proxy.environment, place)
         yield proxies
@@ -109,7 +110,7 @@ def _own(proxy: PlannedProxy, process: ProxyProcess | None) -> ProxyPlace:
 
 
 @contextmanager
-def _of_toxiproxy(proxy: PlannedProxy, url: str) -> Iterator[ProxyPlace]:
+def _of_toxiproxy(proxy: PlannedProxy, url: str, notify: Callable[[Message], None]) -> Iterator[ProxyPlace]:
     from harness.proxies.toxiproxy import find_toxiproxy, remove_toxiproxy
 
     try:
@@ -120,11 +121,14 @@ def _of_toxiproxy(proxy: PlannedProxy, url: str) -> Iterator[ProxyPlace]:
     try:
         yield place
     finally:
-        with suppress(HarnessError):  # its process has ended, and the proxy with it
+        try:
             if is_new:
                 remove_toxiproxy(place)
             else:
                 place.clear()
+        except HarnessError as error:
+            code = "toxiproxy-not-removed" if is_new else "toxiproxy-not-cleared"
+            notify(message(code, name=proxy.name, why=error.reason()))
 
 
 def _filled(environment: Mapping[str, str], place: ProxyPlace) -> dict[str, str]:

@@ -126,7 +126,7 @@ def _run_in(
     with (
         receive_traces(plan, folder) as traces,
         LoadProcesses(fork_server, folder, plan, listen_address) as load,
-        start_proxies(plan, folder.log) as proxies,
+        start_proxies(plan, folder.log, observer.notify) as proxies,
         Faults(plan, folder, observer.notify) as faults,
         _targets(plan, folder, traces.tracing, proxies) as targets,
         Interrupts() as interrupts,

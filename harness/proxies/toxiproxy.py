@@ -6,6 +6,7 @@ import http.client
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -63,11 +64,8 @@ class ToxiproxyProxy(BaseModel):
 
     def clear(self) -> None:
         """Make it forward unchanged; harmless if it no longer exists."""
-        try:
+        with _unless_gone():
             self.meet(CLEAR)
-        except HarnessError as error:
-            if error.code != "toxiproxy-unreachable" and error.params.get("status") != _NOT_FOUND:
-                raise
 
     def _set_enabled(self, path: str, *, enabled: bool) -> None:
         # POST: PATCH is known since version 2.6 only.
@@ -130,8 +128,19 @@ def find_toxiproxy(url: str, name: str, upstream: str | None, listen: str) -> tu
 
 
 def remove_toxiproxy(proxy: ToxiproxyProxy) -> None:
-    """Remove a proxy that :func:`find_toxiproxy` has made."""
-    ask_toxiproxy(proxy.url, "DELETE", f"/proxies/{quote(proxy.name, safe='')}")
+    """Remove a proxy that :func:`find_toxiproxy` has made; harmless if it no longer exists."""
+    with _unless_gone():
+        ask_toxiproxy(proxy.url, "DELETE", f"/proxies/{quote(proxy.name, safe='')}")
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Pass over errors that show that the proxy no longer exists. A Toxiproxy that is only silent still has it."""
+    try:
+        yield
+    except HarnessError as error:
+        if not isinstance(error.__cause__, ConnectionRefusedError) and error.params.get("status") != _NOT_FOUND:
+            raise
 
 
 def ask_toxiproxy(url: str, method: str, path: str, data: dict[str, Any] | None = None) -> Any:

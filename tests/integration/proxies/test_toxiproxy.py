@@ -14,6 +14,7 @@ from harness.proxies.conditions import Conditions
 from harness.proxies.toxiproxy import ToxiproxyProxy, ask_toxiproxy, find_toxiproxy, remove_toxiproxy
 from tests.support.children import free_port
 from tests.support.errors import harness_error
+from tests.support.relay import relay
 from tests.support.toxiproxy import SERVERS, start_toxiproxy
 
 UPSTREAM = "127.0.0.1:5432"
@@ -144,6 +145,11 @@ def test_a_proxy_that_was_removed_needs_no_undoing(url: str) -> None:
     made.clear()
     with harness_error("toxiproxy-refused"):
         made.meet(Conditions(latency_s=1))
+
+
+def test_toxics_may_remain_where_a_toxiproxy_only_hangs_up() -> None:
+    with relay("127.0.0.1", free_port()) as port, harness_error("toxiproxy-unreachable"):
+        ToxiproxyProxy(url=f"http://127.0.0.1:{port}", name="db", host="127.0.0.1", port=1).clear()
 
 
 @pytest.mark.parametrize(
