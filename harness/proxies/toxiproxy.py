@@ -21,6 +21,8 @@ _OURS = "harness-"
 """What the names of our toxics begin with."""
 _STREAMS = ("upstream", "downstream")
 _NOT_FOUND = 404
+_EVERYWHERE = ("", "[::]", "0.0.0.0")
+"""Addresses to listen on that mean all of the Toxiproxy's machine."""
 
 
 class ToxiproxyProxy(BaseModel):
@@ -123,8 +125,8 @@ def find_toxiproxy(url: str, name: str, upstream: str | None, listen: str) -> tu
         if upstream is not None and found.upstream != upstream:
             raise HarnessError("toxiproxy-other-upstream", name=name, upstream=found.upstream, wanted=upstream)
     host, _, port = found.listen.rpartition(":")
-    reached = {"": "127.0.0.1", "[::]": "127.0.0.1", "0.0.0.0": "127.0.0.1"}.get(host, host.strip("[]"))
-    return ToxiproxyProxy(url=url, name=name, host=reached, port=int(port)), is_new
+    reached = urlsplit(url).hostname if host in _EVERYWHERE else None
+    return ToxiproxyProxy(url=url, name=name, host=reached or host.strip("[]"), port=int(port)), is_new
 
 
 def remove_toxiproxy(proxy: ToxiproxyProxy) -> None:

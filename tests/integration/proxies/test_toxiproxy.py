@@ -123,6 +123,13 @@ def test_what_no_toxic_does_is_refused(proxy: ToxiproxyProxy, conditions: Condit
         proxy.check(conditions)
 
 
+@pytest.mark.parametrize("listen", [":0", "0.0.0.0:0", "[::]:0"])
+def test_a_proxy_on_all_addresses_is_reached_on_the_host_of_its_toxiproxy(url: str, listen: str) -> None:
+    made, _ = find_toxiproxy(url.replace("127.0.0.1", "localhost"), "everywhere", UPSTREAM, listen)
+    remove_toxiproxy(made)
+    assert made.host == "localhost"
+
+
 def test_an_existing_proxy_is_used_unchanged(proxy: ToxiproxyProxy) -> None:
     assert find_toxiproxy(proxy.url, "db", None, "127.0.0.1:0") == (proxy, False)
     assert find_toxiproxy(proxy.url, "db", UPSTREAM, "127.0.0.1:0") == (proxy, False)
