@@ -142,7 +142,9 @@ def verify(target: Any) -> Iterator[tuple[str, int] | tuple[str, bool, str]]:
     lost, twice = payments["lost"], payments["charged_twice"]
     yield "no order lost", not lost, f"{len(lost)} charged orders are not in the ledger {lost[:5] or ''}"
     yield "no order charged twice", not twice, f"{len(twice)} orders are charged twice {twice[:5] or ''}"
-    yield "charges are those of paid orders", payments["balanced"] and not payments["unsettled"], str(payments)
+    open_yet = {kind: payments[kind] for kind in ("unsettled", "not_charged", "not_refunded") if payments[kind]}
+    found = f"{payments['paid']:,} orders are paid for {open_yet or ''}"
+    yield "charges are those of paid orders", payments["balanced"] and not payments["unsettled"], found
     yield "lost_writes", len(lost)
 
 
