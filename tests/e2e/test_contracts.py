@@ -48,8 +48,8 @@ MANAGED = {
 @pytest.fixture(scope="module")
 def attached() -> Iterator[dict[str, str]]:
     """The books, started once: it takes as long as a run."""
-    server = uvicorn.Server(uvicorn.Config(books.app, port=0, log_level="warning"))
-    serving = Thread(target=server.run)
+    server = uvicorn.Server(uvicorn.Config(books.app, port=0, log_level="warning", timeout_graceful_shutdown=20))
+    serving = Thread(target=server.run, daemon=True)
     serving.start()
     wait_until(lambda: server.started, what="the books")
     host, port = server.servers[0].sockets[0].getsockname()

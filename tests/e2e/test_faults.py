@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.record.fault_events import FAULT_EVENTS
-from tests.support.children import wait_until
+from tests.support.children import killed_at_end, wait_until
 from tests.support.command import latest_run, start
 from tests.support.faults import events_in, is_stopped, running, suspend
 from tests.support.in_process import harness, press_ctrl_c, running_in
@@ -161,14 +159,12 @@ def test_a_disk_that_gets_full_ends_the_run_and_its_faults(tmp_path: Path) -> No
 
 def test_a_harness_that_is_killed_while_its_target_is_down_starts_nothing_again(tmp_path: Path) -> None:
     written(tmp_path, CRASH, "60s")
-    process = start(*RUN, cwd=tmp_path, group=True)
-    wait_until(lambda: list(tmp_path.glob("reports/*/faults")), seconds=90, what="the process of faults")
-    folder = latest_run(tmp_path)
-    wait_until(lambda: events_in(folder / "faults") == [("crash", "began")], what="the fault")
-    (supervisor,) = running_in(tmp_path, "harness.targets.supervise")
-    wait_until(lambda: not supervisor.children(), what="the target's end")
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with killed_at_end(start(*RUN, cwd=tmp_path, group=True)):
+        wait_until(lambda: list(tmp_path.glob("reports/*/faults")), seconds=90, what="the process of faults")
+        folder = latest_run(tmp_path)
+        wait_until(lambda: events_in(folder / "faults") == [("crash", "began")], what="the fault")
+        (supervisor,) = running_in(tmp_path, "harness.targets.supervise")
+        wait_until(lambda: not supervisor.children(), what="the target's end")
     wait_until(lambda: not running_in(tmp_path), what="the end of all processes")
     assert events_in(folder / "faults") == [("crash", "began"), ("crash", "ended")]
 
@@ -192,15 +188,13 @@ def test_a_target_that_does_not_come_back_breaks_the_run_and_the_fault_is_named(
 def test_a_run_that_is_killed_with_all_its_processes_says_what_is_left_to_undo(tmp_path: Path) -> None:
     with running() as other:
         written(tmp_path, PAUSE.format(other=f"pid:{other.pid}"), "60s")
-        process = start(*RUN, cwd=tmp_path, group=True)
-        wait_until(lambda: is_stopped(other), seconds=90, what="the fault")
-        folder = latest_run(tmp_path)
-        guard, child = running_in(tmp_path, "harness.faults")
-        suspend(psutil.Process(process.pid))  # as all at once: none of them may replace another
-        guard.kill()
-        child.kill()
-        process.kill()
-        process.communicate()
+        with killed_at_end(start(*RUN, cwd=tmp_path, group=True)) as process:
+            wait_until(lambda: is_stopped(other), seconds=90, what="the fault")
+            folder = latest_run(tmp_path)
+            guard, child = running_in(tmp_path, "harness.faults")
+            suspend(psutil.Process(process.pid))  # as all at once: none of them may replace another
+            guard.kill()
+            child.kill()
         wait_until(lambda: not running_in(tmp_path), what="the end of all processes")
         harness("report", folder.name, cwd=tmp_path)
         notices = json.loads((folder / "summary.json").read_text())["notices"]

@@ -122,9 +122,8 @@ class Field:
 
     def end(self) -> None:
         for process in self._started:
-            if process.poll() is None:
+            with process:  # without waiting for whatever has its pipes
                 process.kill()
-            process.communicate()
 
 
 @contextmanager

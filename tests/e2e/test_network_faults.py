@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +19,7 @@ import redis
 from harness.errors import HarnessError
 from harness.record.fault_events import FAULT_EVENTS, fault_spans
 from harness.record.journal import Journal, read_journal
-from tests.support.children import free_port, wait_until
+from tests.support.children import free_port, killed_at_end, wait_until
 from tests.support.command import REPOSITORY, latest_run, start
 from tests.support.faults import is_stopped, running
 from tests.support.in_process import harness, running_in
@@ -204,20 +202,19 @@ def test_a_killed_controller_leaves_no_fault_of_any_kind(
         given = {"postgresql": postgresql.port, "url": url, "neighbour": neighbour.pid, "mark": mark}
         profile = ALL.format(command=target_command(), redis=redis_address, **given)
         write_files(tmp_path, profile)
-        process = start("run", "scenario.py", "--profile", "faulty.toml", cwd=tmp_path, group=True)
-        wait_until(lambda: list(tmp_path.glob("reports/*/faults")), what="the faults' log")
-        folder = latest_run(tmp_path)
-        log = folder / "faults"
-        wait_until(lambda: len(fault_spans(FAULT_EVENTS.read(log))) == 7, what="all faults")
-        wait_until(lambda: len(presses(process.pid)) > 1, what="the pressure")
-        wait_until(lambda: is_stopped(neighbour) and mark.exists(), what="the paused neighbour and the mark")
-        with psycopg.connect(url, autocommit=True) as client:
-            client.execute("SET lock_timeout = '100ms'")
-            wait_until(lambda: is_locked(client), what="the lock")
-        others = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-        assert len(others) > 6
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        started = start("run", "scenario.py", "--profile", "faulty.toml", cwd=tmp_path, group=True)
+        with killed_at_end(started) as process:
+            wait_until(lambda: list(tmp_path.glob("reports/*/faults")), what="the faults' log")
+            folder = latest_run(tmp_path)
+            log = folder / "faults"
+            wait_until(lambda: len(fault_spans(FAULT_EVENTS.read(log))) == 7, what="all faults")
+            wait_until(lambda: len(presses(process.pid)) > 1, what="the pressure")
+            wait_until(lambda: is_stopped(neighbour) and mark.exists(), what="the paused neighbour and the mark")
+            with psycopg.connect(url, autocommit=True) as client:
+                client.execute("SET lock_timeout = '100ms'")
+                wait_until(lambda: is_locked(client), what="the lock")
+            others = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+            assert len(others) > 6
         assert all_ended(others)
         wait_until(lambda: not is_stopped(neighbour), what="the neighbour's going on")
         assert not mark.exists()

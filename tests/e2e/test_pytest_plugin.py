@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.children import die_with_the_tests, wait_until
+from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.documents import python_blocks
 from tests.support.lean_pytest import LEAN
 from tests.support.targets import HTTP_SERVER, all_ended
@@ -114,10 +114,11 @@ def test_ctrl_c_ends_the_load_gracefully_and_the_session(tmp_path: Path) -> None
         text=True,
         preexec_fn=die_with_the_tests,
     )
-    wait_until(lambda: any(tmp_path.glob("reports/*/journal")), what="the load")
-    started = [child.pid for child in psutil.Process(session.pid).children(recursive=True)]
-    session.send_signal(signal.SIGINT)
-    out, _ = session.communicate(timeout=60)
+    with killed_at_end(session):
+        wait_until(lambda: any(tmp_path.glob("reports/*/journal")), what="the load")
+        started = [child.pid for child in psutil.Process(session.pid).children(recursive=True)]
+        session.send_signal(signal.SIGINT)
+        out, _ = session.communicate(timeout=60)
     (path,) = tmp_path.glob("reports/*/summary.json")
     assert json.loads(path.read_text())["exit_code"] == 130
     assert session.returncode == pytest.ExitCode.INTERRUPTED, out

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.record.journal import JournalFollower
-from tests.support.children import wait_until
+from tests.support.children import killed_at_end, wait_until
 from tests.support.command import latest_run, start
 from tests.support.in_process import Said, harness, press_ctrl_c, running_in
 from tests.support.small_disk import empty, fill, small_disk
@@ -73,11 +71,9 @@ def kill(folder: Path, module: str) -> None:
 
 
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
-    process = start(*words(tmp_path, "--set", "sampling.cpu.rate_hz=20"), cwd=tmp_path, group=True)
-    recorded(tmp_path)
-    assert len(running_in(tmp_path)) >= 5
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with killed_at_end(start(*words(tmp_path, "--set", "sampling.cpu.rate_hz=20"), cwd=tmp_path, group=True)):
+        recorded(tmp_path)
+        assert len(running_in(tmp_path)) >= 5
     wait_until(lambda: not running_in(tmp_path), seconds=20, what="the end of all processes")
 
     folder = latest_run(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.record.run_folder import RunFolder
-from tests.support.children import die_with_the_tests, free_port
+from tests.support.children import die_with_the_tests, free_port, killed_at_end
 from tests.support.command import REPOSITORY
 
 SCENARIO = "from locust import User\nclass Nobody(User):\n    tasks = [print]\n"
@@ -83,10 +83,11 @@ def test_a_job_that_is_cancelled_ends_its_load_and_has_its_report(tmp_path: Path
         stderr=subprocess.PIPE,
         preexec_fn=die_with_the_tests,
     )
-    assert job.stderr is not None
-    assert job.stderr.readline() == b"up\n"
-    job.terminate()
-    assert job.communicate(timeout=60)[1] == b""
+    with killed_at_end(job):
+        assert job.stderr is not None
+        assert job.stderr.readline() == b"up\n"
+        job.terminate()
+        assert job.communicate(timeout=60)[1] == b""
     assert job.returncode == 130
     assert (tmp_path / "performance" / "report.html").read_text() == "of what ran"
 

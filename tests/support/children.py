@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import AnyStr, Protocol, TypeVar
 
 from harness.prctl import die_with_parent
 
@@ -46,6 +47,19 @@ def dying_with_the_tests(command: Sequence[str | Path]) -> list[str | Path]:
     Without ``preexec_fn``, Python starts it by ``vfork``. Forking a test process of 200 MB takes 20 ms of CPU.
     """
     return [_SETPRIV, "--pdeathsig", "KILL", "--", *command]
+
+
+@contextmanager
+def killed_at_end(process: subprocess.Popen[AnyStr]) -> Iterator[subprocess.Popen[AnyStr]]:
+    """``process``, which is killed however the block ends: Popen's own ``with`` would wait for its end.
+
+    What it has started may keep its pipes open, and is not waited for.
+    """
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def free_port() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.children import dying_with_the_tests
+from tests.support.children import dying_with_the_tests, killed_at_end
 
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 150.0
@@ -55,12 +54,12 @@ def start(
 
 def finish(process: subprocess.Popen[str]) -> Result:
     """Wait for its end; kills it, and fails the test, where that does not come."""
-    try:
-        out, err = process.communicate(timeout=LONGEST_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        out, err = process.communicate()
-        raise AssertionError(f"harness did not end within {LONGEST_S:g} s:\n{err}") from None
+    with killed_at_end(process):
+        try:
+            out, err = process.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired as late:  # with bytes, although the process has text
+            err = (late.stderr or b"").decode(errors="replace")
+            raise AssertionError(f"harness did not end within {LONGEST_S:g} s:\n{err}") from None
     return Result(process.returncode, out, err)
 
 

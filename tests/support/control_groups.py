@@ -14,7 +14,7 @@ import pytest
 from harness.control_groups import ROOT
 from harness.faults.control_group import ControlGroup
 from harness.faults.place import Place, TargetPlace
-from tests.support.children import dying_with_the_tests, wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.requirements import not_met, require_root
 
 
@@ -62,9 +62,6 @@ def _limits_memory(parent: Path) -> bool:
 @contextmanager
 def target_in(group: Path) -> Iterator[Place]:
     """A run whose target is in a group."""
-    with subprocess.Popen(dying_with_the_tests(["sleep", "600"])) as target:
-        try:
-            (group / "cgroup.procs").write_text(str(target.pid))
-            yield Place(targets=(TargetPlace(url="", parent=target.pid),))
-        finally:
-            target.kill()
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(["sleep", "600"]))) as target:
+        (group / "cgroup.procs").write_text(str(target.pid))
+        yield Place(targets=(TargetPlace(url="", parent=target.pid),))

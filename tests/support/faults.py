@@ -12,7 +12,7 @@ import psutil
 
 from harness.faults import Fault, Place
 from harness.record.fault_events import FAULT_EVENTS
-from tests.support.children import dying_with_the_tests, wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 
 WORKERS = """
 import multiprocessing, time
@@ -47,14 +47,14 @@ def running(
 ) -> Iterator[psutil.Process]:
     """A Python process that has said that it is on; killed at the end with its children."""
     command = [sys.executable, "-c", code, *arguments]
-    with subprocess.Popen(dying_with_the_tests(command), stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"on\n"
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(command), stdout=subprocess.PIPE)) as process:
         root = psutil.Process(process.pid)
         try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"on\n"
             yield root
         finally:
-            for each in [*root.children(recursive=True), root] if root.is_running() else []:
+            for each in root.children(recursive=True) if root.is_running() else []:
                 with suppress(psutil.NoSuchProcess):
                     each.kill()
 

@@ -78,6 +78,7 @@ class RecordingRelay:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
+        self._listener.settimeout(60)
         client, _ = self._listener.accept()
         threading.Thread(target=self._pass_on, args=(self._master, client, False), daemon=True).start()
         self._pass_on(client, self._master, True)

@@ -23,6 +23,7 @@ def relay(address: str, port: int) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
+        listener.shutdown(socket.SHUT_RDWR)  # or ``accept`` would go on, and keep the port
         listener.close()
 
 

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from harness.contracts.pacts import read_pacts, verify
+from tests.support.children import killed_at_end
 from tests.support.command import start
 from tests.support.in_process import harness
 from tests.support.targets import all_ended
@@ -150,13 +151,12 @@ def test_what_was_verified_is_recorded_without_a_password(pact_file: Path) -> No
 
 def test_a_killed_harness_leaves_no_verification_behind(pact_file: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = start("contract", pact_file, "--host", url, cwd=tmp_path)
-        for _ in range(2):  # a look whether it is there, then the first interaction
-            silent.accept()
-        children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-        process.kill()
-        process.communicate()
+        with killed_at_end(start("contract", pact_file, "--host", url, cwd=tmp_path)) as process:
+            for _ in range(2):  # a look whether it is there, then the first interaction
+                silent.accept()
+            children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
         killed_s = time.monotonic()
         assert children
         assert all_ended(children)

@@ -19,7 +19,7 @@ from harness.engine.fork_server import ForkServer
 from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Message, Option, message
 from harness.plan.description import ScenarioDescription
-from tests.support.children import die_with_the_tests, wait_until
+from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.fork_servers import fork_server
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
@@ -130,18 +130,17 @@ def test_children_and_what_they_have_started_end_with_the_harness(tmp_path: Path
     asks = f"from pathlib import Path\nfrom harness.control.user_code import *\ndescribe_scenario(Path({str(path)!r}))"
     asker = subprocess.Popen([sys.executable, "-c", asks], stderr=subprocess.DEVNULL, preexec_fn=die_with_the_tests)
     pids = tmp_path / "pids"
-    wait_until(lambda: pids.exists() and pids.read_text().endswith(" "), what="the import")
-    child, left = map(int, pids.read_text().split())
-    try:
-        asker.send_signal(sent)
-        asker.wait(20)
-        wait_until(lambda: have_ended(tmp_path), seconds=20, what="the end of the child and of what it started")
-    finally:
-        asker.kill()
-        asker.wait()
-        for pid in (child, left):
-            if runs(pid):
-                os.kill(pid, signal.SIGKILL)
+    with killed_at_end(asker):
+        wait_until(lambda: pids.exists() and pids.read_text().endswith(" "), what="the import")
+        child, left = map(int, pids.read_text().split())
+        try:
+            asker.send_signal(sent)
+            asker.wait(20)
+            wait_until(lambda: have_ended(tmp_path), seconds=20, what="the end of the child and of what it started")
+        finally:
+            for pid in (child, left):
+                if runs(pid):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_child_without_a_result_is_reported_with_its_last_lines(tmp_path: Path) -> None:

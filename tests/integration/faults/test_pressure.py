@@ -16,7 +16,7 @@ import pytest
 from harness.faults import pressing
 from harness.faults.place import Place, TargetPlace
 from harness.faults.pressure import PressureFault
-from tests.support.children import die_with_the_tests, wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.control_groups import memory_group, target_in
 from tests.support.errors import harness_error
 from tests.support.faults import begun_elsewhere
@@ -74,13 +74,13 @@ def test_memory_is_released_when_others_need_it() -> None:
     if before < 4 << 30:
         not_met("less than 4 GiB of memory are available")
     settings = json.dumps({"size": 512 * MIB, "floor": before - 1536 * MIB})
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", pressing.__file__, "memory", settings],
+    presses_memory = subprocess.Popen(
+        dying_with_the_tests([sys.executable, "-I", "-S", pressing.__file__, "memory", settings]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_the_tests,
-    ) as process:
+    )
+    with killed_at_end(presses_memory) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("\n")
@@ -96,7 +96,6 @@ def test_memory_is_released_when_others_need_it() -> None:
             return held.memory_info().rss < 128 * MIB
 
         wait_until(is_released, what="the release")
-        process.stdin.close()
 
 
 def test_disk_is_filled_by_a_file_without_a_name(tmp_path: Path) -> None:
@@ -161,13 +160,12 @@ def test_the_control_group_of_the_target_is_pressed(grouped: tuple[Place, Path])
 
 
 def test_a_target_without_its_own_group_is_reported() -> None:
-    with subprocess.Popen(["sleep", "600"], preexec_fn=die_with_the_tests) as target:
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(["sleep", "600"]))) as target:
         place = Place(targets=(TargetPlace(url="", parent=target.pid),))
         with harness_error("fault-control-group-none"):
             PressureFault(of="target", cpu=0.1).check(place)
         with harness_error("fault-control-group-none"):
             PressureFault(of="target", cpu=0.1).check(NOWHERE)
-        target.kill()
 
 
 def test_another_users_group_is_not_joined(grouped: tuple[Place, Path]) -> None:

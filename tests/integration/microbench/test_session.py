@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark
-from tests.support.children import die_with_the_tests
+from tests.support.children import dying_with_the_tests, killed_at_end
 from tests.support.errors import harness_error
 
 TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
@@ -98,9 +98,7 @@ with Session([sys.executable, "-c", stray], Path({str(log)!r}), lambda pid: prin
     session.wait(lambda: 0)
 """
     command = [sys.executable, "-c", script]
-    harness = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_the_tests)
-    assert harness.stdout is not None
-    stray = int(harness.stdout.readline())
-    os.kill(harness.pid, signal.SIGKILL)
-    harness.communicate()
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(command), stdout=subprocess.PIPE, text=True)) as harness:
+        assert harness.stdout is not None
+        stray = int(harness.stdout.readline())
     assert gone(stray)

@@ -22,7 +22,7 @@ from harness.sampling.perf import PerfSampler, _samples_of_threads, why_no_perf
 from harness.sampling.spans import cpu_clocks
 from harness.targets.start import start_target
 from harness.targets.target import Target
-from tests.support.children import die_with_the_tests
+from tests.support.children import die_with_the_tests, killed_at_end
 from tests.support.faults import running
 from tests.support.requirements import not_met, require_program, require_root
 from tests.support.targets import run_folder, script_target, wait_until
@@ -221,12 +221,11 @@ def pid_of(target: Target) -> int:
 
 def test_why_perf_wrote_nothing_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as idle:
+    with killed_at_end(subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests)) as idle:
         sampler = PerfSampler(lambda: idle.pid, RATE_HZ, folder)
         sampler.begin_phase(0, "steady")
         time.sleep(1)
         assert sampler.close() == []
-        idle.kill()
     (note,) = sampler.notes
     assert note.code == "perf-failed"
     assert list(folder.cpu.iterdir()) == []
@@ -235,7 +234,7 @@ def test_why_perf_wrote_nothing_is_noted(tmp_path: Path) -> None:
 def test_no_profile_is_promised_of_another_users_process() -> None:
     """perf may be allowed for a user's own processes alone."""
     require_root()
-    with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as foreign:
+    with killed_at_end(subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests)) as foreign:
         child = os.fork()
         if child == 0:
             try:
@@ -245,5 +244,4 @@ def test_no_profile_is_promised_of_another_users_process() -> None:
             finally:
                 os._exit(2)
         _, status = os.waitpid(child, 0)
-        foreign.kill()
     assert os.waitstatus_to_exitcode(status) == 0

@@ -23,7 +23,7 @@ from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
 from harness.sampling.tree_clock import TreeClock
 from harness.targets.target import Attached
-from tests.support.children import dying_with_the_tests
+from tests.support.children import dying_with_the_tests, killed_at_end
 from tests.support.faults import suspend
 from tests.support.targets import run_folder, wait_until
 
@@ -33,13 +33,8 @@ IDLE = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is killed at the end, even if the test failed: Popen's own ``with`` would wait for it."""
-    process = subprocess.Popen(dying_with_the_tests(command))
-    try:
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(command))) as process:
         yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def context(folder: RunFolder, pid: int | None, generator_pids: Callable[[], list[int]]) -> SamplingContext:
@@ -112,12 +107,9 @@ def waiting_to(code: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], 
         stdin.write("\n")
         stdin.flush()
 
-    try:
+    with killed_at_end(process):
         assert stdout.readline() == "ready\n"
         yield process, go, stdout.readline
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize(("code", "least", "most"), [(CHILDREN, 0.5, 0.9), (THREADS, 0.25, 0.8), (UNREAPED, 0.0, 0.35)])

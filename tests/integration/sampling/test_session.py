@@ -34,7 +34,7 @@ from harness.sampling.sampler import PID_UNKNOWN
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
-from tests.support.children import die_with_the_tests
+from tests.support.children import die_with_the_tests, killed_at_end
 from tests.support.plans import make_plan
 from tests.support.requirements import require_program, require_root
 from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target, wait_until
@@ -95,7 +95,7 @@ def load_on(*urls: str) -> Iterator[None]:
 
     def user(url: str) -> None:
         while not ended.is_set():
-            with urllib.request.urlopen(url) as response:
+            with urllib.request.urlopen(url, timeout=20) as response:
                 response.read()
             time.sleep(0.02)
 
@@ -300,20 +300,17 @@ def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path
 
 def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
-    with subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests) as no_python:
-        try:
-            before = {child.pid for child in psutil.Process().children()}  # servers of other tests, too
-            sampler = CpuSampler(lambda: no_python.pid, rated((gil_tier(100),), 2), folder)
-            sampler.begin_phase(0, "steady")
+    with killed_at_end(subprocess.Popen(["sleep", "60"], preexec_fn=die_with_the_tests)) as no_python:
+        before = {child.pid for child in psutil.Process().children()}  # servers of other tests, too
+        sampler = CpuSampler(lambda: no_python.pid, rated((gil_tier(100),), 2), folder)
+        sampler.begin_phase(0, "steady")
 
-            def others() -> list[int]:
-                return [child.pid for child in psutil.Process().children() if child.pid not in before]
+        def others() -> list[int]:
+            return [child.pid for child in psutil.Process().children() if child.pid not in before]
 
-            assert wait_until(lambda: bool(others()))
-            assert wait_until(lambda: not any(map(runs, others())))
-            assert sampler.close() == []
-        finally:
-            no_python.kill()
+        assert wait_until(lambda: bool(others()))
+        assert wait_until(lambda: not any(map(runs, others())))
+        assert sampler.close() == []
     (note,) = sampler.notes
     assert note.code == "cpu-py-spy-failed"
     assert note.params["reason"]
@@ -565,7 +562,6 @@ with start_target(plan.target, folder) as target, SamplingSession(
     time.sleep(300)
 """
         )
-        process = subprocess.Popen([sys.executable, str(controller)])
 
         def py_spy_runs() -> bool:
             tree[:] = psutil.Process(process.pid).children(recursive=True)
@@ -573,11 +569,8 @@ with start_target(plan.target, folder) as target, SamplingSession(
                 return [child.name() for child in tree].count("py-spy") == 3
             return False
 
-        try:
+        with killed_at_end(subprocess.Popen([sys.executable, controller])) as process:
             assert wait_until(py_spy_runs)
             time.sleep(0.5)
-        finally:
-            process.kill()
-            process.wait()
         assert target.is_alive()
         assert all_ended(child.pid for child in tree)

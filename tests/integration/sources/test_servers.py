@@ -37,7 +37,8 @@ def test_postgresql_shows_connections_by_state_and_waits_for_locks(postgresql: P
     source = PostgresqlSource(url.replace("postgresql://", "postgresql+psycopg://"), [])
     before = source.read()
     assert {*before.gauges, *before.counters} == {*(POSTGRESQL.series or ())}
-    with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as waiter:
+    # In this order: the end of ``waiter`` waits for the lock, which only that of ``holder`` frees if the test fails.
+    with psycopg.connect(url, autocommit=True) as waiter, psycopg.connect(url) as holder:
         holder.execute("CREATE TABLE stock (id int); ")
         holder.commit()
         holder.execute("LOCK TABLE stock")

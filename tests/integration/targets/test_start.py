@@ -20,6 +20,7 @@ from harness.messages import Message
 from harness.plan.model.target import AttachedTarget, CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from harness.targets.supervised_process import SupervisedProcess
+from tests.support.children import dying_with_the_tests, killed_at_end
 from tests.support.faults import suspend
 from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
 
@@ -312,15 +313,13 @@ print(target.agents()[0].address.parent, flush=True)
 time.sleep(300)
 """
     )
-    process = subprocess.Popen([sys.executable, str(controller)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    agents = Path(process.stdout.readline().strip())
-    tree = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    assert len(tree) == 3  # supervisor, target, its child
-    assert agents.is_dir()
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    command = dying_with_the_tests([sys.executable, controller])
+    with killed_at_end(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        agents = Path(process.stdout.readline().strip())
+        tree = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+        assert len(tree) == 3  # supervisor, target, its child
+        assert agents.is_dir()
     assert all_ended(tree)
     assert not agents.exists()
 
@@ -377,11 +376,9 @@ def test_a_supervisor_that_dies_before_the_target_is_ready_is_named(tmp_path: Pa
 def test_an_attached_process_may_end_while_the_url_responds(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         plan = AttachedTarget(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        watched = subprocess.Popen(["sleep", "300"])
-        target = start_target(plan.model_copy(update={"pid": watched.pid}), run_folder(tmp_path))
-        assert target.notice() is None
-        watched.kill()
-        watched.wait()
+        with killed_at_end(subprocess.Popen(dying_with_the_tests(["sleep", "300"]))) as watched:
+            target = start_target(plan.model_copy(update={"pid": watched.pid}), run_folder(tmp_path))
+            assert target.notice() is None
         assert target.is_alive()
         notice = target.notice()
         assert notice is not None

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from harness.record import redacted_lines
 from harness.record.redacted_lines import BackgroundRedactedLog, RedactedLog
 from harness.record.redaction import redacted
+from tests.support.children import killed_at_end, wait_until
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nDEFghi\n-----END RSA PRIVATE KEY-----"
 SECRET = "s3cr3tValue"
@@ -80,13 +80,10 @@ def test_a_whole_line_is_in_the_log_as_soon_as_it_has_come(tmp_path: Path) -> No
 def test_a_log_ends_although_a_process_still_holds_it_open(tmp_path: Path) -> None:
     log = BackgroundRedactedLog(tmp_path / "log")
     command = [sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log.writer) as left_behind:
-        while not (tmp_path / "log").read_text():
-            threading.Event().wait(0.01)
+    with killed_at_end(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log.writer)) as left_behind:
+        wait_until((tmp_path / "log").read_text, what="its output")
         log.close()
         assert left_behind.poll() is None
-        assert left_behind.stdin is not None
-        left_behind.stdin.close()
     assert (tmp_path / "log").read_text() == "ready\n"
 
 

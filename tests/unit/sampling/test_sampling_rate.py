@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
-from tests.support.children import die_with_the_tests
+from tests.support.children import dying_with_the_tests, killed_at_end
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,12 @@ for thread in threads: thread.join()
 print(flush=True)
 input()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_the_tests
-    ) as process:
+    command = dying_with_the_tests([sys.executable, "-c", code])
+    with killed_at_end(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as process:
         assert process.stdout is not None
         begin = CpuTime(0.0, 0.0)
         process.stdout.readline()
         taken = CpuTime.of(process.pid)
-        process.communicate(b"\n")
     assert taken is not None
     assert taken.taken_s >= 0.3
     assert taken.cores_since(begin) == taken.taken_s / taken.at_s

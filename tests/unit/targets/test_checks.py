@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.targets import checks, health, machine
+from tests.support.children import killed_at_end
 
 
 @pytest.mark.parametrize(
@@ -73,12 +74,11 @@ def test_other_load_is_what_processes_of_others_use_now() -> None:
     with subprocess.Popen(["sh", "-c", "yes >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True) as starting:
         assert starting.stdout is not None
         orphan = int(starting.stdout.readline())
-    with subprocess.Popen(["sha1sum", "/dev/zero"]) as child:  # the harness's own does not count
-        try:
+    try:
+        with killed_at_end(subprocess.Popen(["sha1sum", "/dev/zero"])):  # the harness's own does not count
             (found,) = [result for result in machine.quietness() if result.name == "other load"]
-        finally:
-            os.kill(orphan, signal.SIGKILL)
-            child.kill()
+    finally:
+        os.kill(orphan, signal.SIGKILL)
     assert (found.level, found.text.code) == ("warn", "machine-busy")
     named = str(found.text.params["most"])
     assert ("yes" in named, "sha1sum" in named) == (True, False)
