@@ -35,6 +35,8 @@ class Profiles:
     notes: Sequence[str] = ()
     rates_hz: Mapping[str, float] = field(default_factory=dict)
     """By phase; 100 where none is given."""
+    python: str | None = "3.12"
+    """None: perf has sampled a target without Python."""
 
 
 def _by_spans(folder: RunFolder, profile: Profile, spans: int = 10) -> Profile:
@@ -78,7 +80,9 @@ def write_profiles(folder: RunFolder, spans: Sequence[RanPhase], profiles: Profi
             write_folded(path, list(stacks))
             relative = str(path.relative_to(folder.path))
             rate_hz = profiles.rates_hz.get(name, 100.0)
-            profile = Profile("cpu", number, relative, "samples", duration_s, rate_hz, variant=variant)
+            profile = Profile(
+                "cpu", number, relative, "samples", duration_s, rate_hz, variant=variant, python=profiles.python
+            )
             index.profiles.append(_by_spans(folder, profile))
         if span.plan.kind == "diagnose" and profiles.leaked:
             folder.memory.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from harness.messages import Message, message
 from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
 from harness.record.measurement import PhaseMeasurement
+from harness.record.profiles import Profile
 
 FULL = 0.85
 """Of the core that a process can use with one GIL, or of all cores."""
@@ -46,15 +47,13 @@ def saturated(question: Question) -> Message | None:
     used = _used_cores(question.measured)
     if cores and machine["cpu_percent"].mean >= 100 * FULL * cores and used >= 0.3 * cores:
         return message("cause-saturated-machine", used=used, cores=round(cores))
-    busiest = 0.0
-    for profile in profiles_of(question.run, question.record, "cpu"):
-        sampled_s = sum(span.duration_s for span in profile.spans)
-        by_process = sum((Counter(span.cpu_s) for span in profile.spans), Counter[int]())
-        if sampled_s:
-            busiest = max(busiest, *(used_s / sampled_s for used_s in by_process.values()), 0.0)
-    if busiest >= FULL:
-        return message("cause-saturated-process", used=Amount(100 * min(1.0, busiest), "%"))
-    return None
+    profile = _python_profile(question)
+    if profile is None:
+        return None
+    busiest = max(_used_s(profile).values(), default=0.0) / sum(span.duration_s for span in profile.spans)
+    if busiest < FULL:
+        return None
+    return message("cause-saturated-process", used=Amount(100 * min(1.0, busiest), "%"))
 
 
 def is_crowded(question: Question) -> bool:
@@ -66,13 +65,27 @@ def is_crowded(question: Question) -> bool:
     machine = question.measured.resources.get("machine", {})
     if "cores" in machine and machine["cpu_percent"].mean >= 100 * FULL * machine["cores"].mean:
         return True
+    profile, sampled = _python_profile(question), question.measured.profile
+    if profile is None or sampled is None:
+        return False
+    looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
+    used_s = _used_s(profile).values()
+    busy = sum(each >= _BUSY * max(used_s) for each in used_s)
+    return busy > 0 and sampled.samples >= HELD * looks * busy
+
+
+def _python_profile(question: Question) -> Profile | None:
+    """The samples of the GIL, by spans; None for a target without Python, whose threads need none."""
+    assert question.record is not None
     for profile in profiles_of(question.run, question.record, "cpu"):
-        looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
-        used = [sum(span.cpu_s.get(pid, 0.0) for span in profile.spans) for pid in {*profile.spans[0].cpu_s}]
-        busy = sum(each >= _BUSY * max(used) for each in used) if looks else 0
-        samples = question.measured.profile.samples if question.measured.profile else 0
-        return busy > 0 and samples >= HELD * looks * busy
-    return False
+        if profile.python is not None and any(span.duration_s for span in profile.spans):
+            return profile
+    return None
+
+
+def _used_s(profile: Profile) -> Counter[int]:
+    """The CPU time of each process while it was sampled."""
+    return sum((Counter(span.cpu_s) for span in profile.spans), Counter())
 
 
 def _used_cores(phase: PhaseMeasurement) -> float:

@@ -18,7 +18,7 @@ from harness.recording import open_recording
 from tests.support.judged import judge
 from tests.support.latencies import lognormal
 from tests.support.plans import ramp, steady
-from tests.support.recordings import Failing, Profiles, WorkerState, record_run
+from tests.support.recordings import Profiles, WorkerState, record_run
 from tests.unit.analysis.test_waits import LOCKED, SERVED, with_profile
 from tests.unit.gates.test_equal_speed import SPEEDS, made
 
@@ -129,49 +129,6 @@ def test_what_starts_a_server_is_not_charged_with_what_the_server_does(tmp_path:
     assert found.causes == []
 
 
-def test_errors_are_explained_by_what_they_say(tmp_path: Path) -> None:
-    failures = [
-        Failing(0.3, "HTTP 503 pool timeout", endpoint="POST /checkout"),
-        Failing(0.02, "HTTP 500", endpoint="GET /products"),
-    ]
-    (found,) = explanations(run_of(tmp_path, "now", failures=failures, gates=["error_rate < 1%"]))
-    failed = [cause for cause in found.causes if cause.kind == "failures"]
-    assert [cause.what.params["failure"] for cause in failed] == ["HTTP 503 pool timeout", "HTTP 500"]
-    shares = [cause.share.value for cause in failed if cause.share]
-    assert sum(shares) == pytest.approx(1)
-
-
-def test_failures_as_in_the_baseline_are_no_certain_cause_of_a_rise(tmp_path: Path) -> None:
-    """Each kind is 5 % of the requests, and the baseline failed by 5 %: either may be the rise."""
-    missing = Failing(0.05, "HTTP 404", endpoint="GET /products")
-    broken = Failing(0.05, "HTTP 500", endpoint="GET /products")
-    before = [run_of(tmp_path, f"before-{seed}", seed=seed, failures=[missing]) for seed in range(3)]
-    (found,) = explanations(run_of(tmp_path, "now", failures=[missing, broken]), before)
-    failed = [(str(cause.what.params["failure"]), cause.sure, cause.share) for cause in found.causes]
-    assert sorted(failed) == [("HTTP 404", False, None), ("HTTP 500", False, None)]
-    assert found.unexplained is None
-
-
-def test_all_failures_are_a_cause_if_the_baseline_had_none(tmp_path: Path) -> None:
-    before = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)]
-    failures = [Failing(0.1, "HTTP 404", "GET /products"), Failing(0.1, "HTTP 500", "POST /checkout")]
-    (found,) = explanations(run_of(tmp_path, "now", failures=failures), before)
-    assert [cause.sure for cause in found.causes] == [True, True]
-    assert sum(cause.share.value for cause in found.causes if cause.share) == pytest.approx(1)
-
-
-def test_more_failures_of_a_kind_than_the_baseline_had_at_all_are_a_cause(tmp_path: Path) -> None:
-    missing = Failing(0.02, "HTTP 404", endpoint="GET /products")
-    broken = Failing(0.4, "HTTP 500", endpoint="GET /products")
-    before = [run_of(tmp_path, f"before-{seed}", seed=seed, failures=[missing]) for seed in range(3)]
-    (found,) = explanations(run_of(tmp_path, "now", failures=[missing, broken]), before)
-    first, second = found.causes
-    assert (first.what.params["failure"], first.sure, second.sure) == ("HTTP 500", True, False)
-    assert first.share is not None
-    assert first.share.low == pytest.approx(0.95, abs=0.03)
-    assert first.share.high == 1
-
-
 def test_others_that_took_the_cores_come_before_all_else(tmp_path: Path) -> None:
     taken = {
         "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
@@ -248,19 +205,33 @@ def test_a_lock_that_requests_wait_for_longer_is_the_cause(tmp_path: Path) -> No
     assert cause.share.value > 0.8
 
 
+def fill_a_core(folder: RunFolder) -> None:
+    index = ProfileIndex.load(folder.profiles)
+    for profile in index.profiles:
+        profile.spans[:] = [replace(span, cpu_s={1: span.duration_s}) for span in profile.spans]
+    index.save(folder.profiles)
+
+
 def test_where_a_process_has_no_cpu_time_to_spare_a_function_comes_before_waits(tmp_path: Path) -> None:
     """While threads wait for a core, what they hold is held for longer: each lock, each connection."""
     before = [run_of(tmp_path, f"before-{seed}", seed=seed, sampled=busy(20, 50)) for seed in range(3)]
     for folder in before:
         with_profile(folder, "waits", {LOCKED: [1, 0, 2, 1, 1, 0]})
     folder = run_of(tmp_path, "now", ms=100, rank=1400, sampled=busy(99, 120))
-    index = ProfileIndex.load(folder.profiles)
-    for profile in index.profiles:
-        profile.spans[:] = [replace(span, cpu_s={1: span.duration_s}) for span in profile.spans]
-    index.save(folder.profiles)
+    fill_a_core(folder)
     with_profile(folder, "waits", {LOCKED: [42, 41, 43, 40, 44, 42]})
     causes = explanations(folder, before)[0].causes
     assert [(cause.kind, cause.sure) for cause in causes] == [("cpu", True), ("lock", False)]
+
+
+@pytest.mark.parametrize(("python", "kinds"), [("3.12", ["saturated"]), (None, [])])
+def test_only_python_has_no_more_than_one_core(tmp_path: Path, python: str | None, kinds: list[str]) -> None:
+    """Of other targets, perf adds up the CPU time of all threads."""
+    profiles = Profiles(cpu={"steady": [Stack(frames, weight) for frames, weight in USUAL.items()]}, python=python)
+    folder = run_of(tmp_path, "now", profiles=profiles, gates=["p95 < 5ms"], sampled=busy(99, 120))
+    fill_a_core(folder)
+    (found,) = explanations(folder)
+    assert [cause.kind for cause in found.causes if cause.kind != "cpu"] == kinds
 
 
 def test_a_wait_that_did_not_grow_is_not_a_cause(tmp_path: Path) -> None:
