@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+from harness.control.faults import Faults
 from harness.control.interrupts import Interrupts
 from harness.control.load_processes import LoadProcesses
 from harness.control.user_code import run_child
@@ -16,6 +17,7 @@ from harness.messages import Message, Option, message
 from harness.plan.dsl import Hook
 from harness.plan.model.run import RunPlan
 from harness.record.redaction import redacted
+from harness.targets.target import Target
 
 
 class Verification(NamedTuple):
@@ -87,15 +89,16 @@ def verify_target(
 class Hooks:
     """The hooks around one load: a context manager that tears down what ``setup`` has made, however the load ends.
 
-    ``urls`` are those of the targets; each is set up and torn down by itself. ``rows`` are the files of the feeders'
-    rows; what hooks print goes to ``log``.
+    Each of the ``targets`` is set up and torn down by itself. ``rows`` are the files of the feeders' rows; what hooks
+    print goes to ``log``.
     """
 
     def __init__(
         self,
         plan: RunPlan,
-        urls: Sequence[str],
+        targets: Sequence[Target],
         load: LoadProcesses,
+        faults: Faults,
         interrupts: Interrupts,
         notify: Callable[[Message], None],
         fork_server: ForkServer,
@@ -103,12 +106,13 @@ class Hooks:
         log: Path,
     ) -> None:
         self._scenario = plan.scenario
-        self._urls = urls
+        self._urls = [target.url for target in targets]
         self._load = load
+        self._faults = faults
         self._interrupts = interrupts
         self._notify = notify
         self._run = HookRun(plan.scenario.locustfiles, plan.hook_timeout_s, fork_server, rows, log)
-        self.data: list[Any] = [None] * len(urls)
+        self.data: list[Any] = [None] * len(targets)
         """What ``setup`` returned for each target."""
         self._is_to_tear_down = False
         self._kept: ForkServer | None = None
@@ -183,11 +187,16 @@ class Hooks:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None:
-            self._load.kill()  # teardown is not for a target under load
-            self._load.end()
-        for warning in self.tear_down():
-            self._notify(warning)
+        try:
+            if error is not None:  # teardown is not for a target that is under load, or broken on purpose
+                self._load.kill()
+                self._load.end()
+                self._faults.end()
+                self._faults.wait(lambda: self._interrupts.count > 2)
+            for warning in self.tear_down():
+                self._notify(warning)
+        finally:
+            self._end_kept()
 
 
 def _failed(scenario: str, reason: Message) -> HarnessError:

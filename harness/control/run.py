@@ -131,14 +131,7 @@ def _run_in(
         _targets(plan, folder, traces.tracing, proxies) as targets,
         Interrupts() as interrupts,
         Hooks(
-            plan,
-            [each.url for each in targets],
-            load,
-            interrupts,
-            observer.notify,
-            fork_server,
-            feeding.paths,
-            folder.log,
+            plan, targets, load, faults, interrupts, observer.notify, fork_server, feeding.paths, folder.log
         ) as hooks,
     ):
         through = proxies.put_before([target.url for target in targets], plan)

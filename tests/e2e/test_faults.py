@@ -11,10 +11,12 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from harness import run
 from harness.record.fault_events import FAULT_EVENTS
 from tests.support.children import killed_at_end, wait_until
 from tests.support.command import latest_run, start
 from tests.support.faults import events_in, is_stopped, running, suspend
+from tests.support.fork_servers import borrowing
 from tests.support.in_process import harness, press_ctrl_c, running_in
 from tests.support.small_disk import fill, small_disk
 from tests.support.targets import HTTP_SERVER
@@ -155,6 +157,37 @@ def test_a_disk_that_gets_full_ends_the_run_and_its_faults(tmp_path: Path) -> No
         assert "No space left" in result.err
         assert not is_stopped(other)
         wait_until(lambda: not running_in(tmp_path), what="the end of all processes")
+
+
+class FailingWatcher:
+    """Follows a run, and fails once there is a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def notify(self, message: object) -> None: ...
+
+    def load_begins(self, *_: object) -> None: ...
+
+    def load_ended(self) -> None: ...
+
+    def update(self, journal: object) -> None:  # noqa: ARG002
+        if self._file.exists():
+            raise ZeroDivisionError
+
+
+def test_faults_are_undone_before_teardown_even_if_the_harness_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = '[[phase]]\n[[fault]]\nkind = "command"\nstart = "touch mark"\nstop = "rm mark"\n'
+    written(tmp_path, f'allowed_faults = ["command"]\n{command}', "60s")
+    with Path("visit.py").open("a") as script:
+        script.write("\ndef teardown(target):\n    import os; open('files', 'w').write(str(os.listdir()))\n")
+    watcher = FailingWatcher(tmp_path / "mark")
+    with borrowing(), pytest.raises(ZeroDivisionError):
+        run(scenario="visit.py", profile="chaos.toml", target=RUN[-1], watcher=watcher, workers=1)
+    assert "'mark'" not in Path("files").read_text()
 
 
 def test_a_harness_that_is_killed_while_its_target_is_down_starts_nothing_again(tmp_path: Path) -> None:
