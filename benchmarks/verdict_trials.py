@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,7 +175,8 @@ class Trials:
 def run_trials(folder: Path, wanted: Sequence[Trials], jobs: int) -> dict[Kind, Tally]:
     """What came of all trials."""
     found: dict[Kind, Tally] = {}
-    with ProcessPoolExecutor(jobs) as pool:
+    # Forked from a process with threads, one may wait for ever for a lock that a thread held at that moment.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for trials, tallies in zip(wanted, pool.map(_carry_out, [folder] * len(wanted), wanted), strict=True):
             for level, tally in tallies.items():
                 kind = Kind(trials.kind, trials.target, trials.noisy, level)

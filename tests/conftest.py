@@ -2,8 +2,8 @@
 
 A test marked ``alone`` checks figures that parallel tests would distort.
 
-A test that takes too long fails (pytest-timeout, by a signal). One that waits in gevent's hub, or waits again while it
-cleans up, would never hear of it. So its worker ends a minute later, with the stacks of all threads, and xdist goes on.
+A test that takes too long fails (pytest-timeout, by a signal). One that waits again while it cleans up, or whose other
+code catches that, would never end. So its worker ends a minute later, with the stacks of its threads; xdist goes on.
 
 Container images often set ``PYTHONDONTWRITEBYTECODE``. Each of the thousand processes of a test run would then compile
 all that it imports, which takes more CPU than the tests themselves. So it is unset here.

@@ -24,6 +24,7 @@ from multiprocessing.process import BaseProcess
 import psutil
 
 from harness.contracts.checks import Checked, Contract
+from harness.prctl import die_with_parent
 from harness.record.sampled_responses import SampledResponse
 
 CPU_S = 2.0
@@ -102,6 +103,7 @@ class LimitedContract:
         return child, ours
 
     def _run(self, parents: Connection, pipe: Connection) -> None:
+        die_with_parent()
         parents.close()  # so that the child sees its end
         faulthandler.disable()  # its end says enough
         signal.signal(signal.SIGPROF, signal.SIG_DFL)

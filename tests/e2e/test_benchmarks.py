@@ -203,7 +203,7 @@ def test_what_a_run_takes_besides_its_load() -> None:
 
 def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
     with borrowing():
-        figures = benchmark("verdicts")
+        figures = benchmark("verdicts", "--jobs", "1")
     (duet,) = figures["recorded"]
     assert duet["changes"].keys() == {"cpu_per_request", "mean", "p50"}
     assert {(each["kind"], each["target"]) for each in figures["trials"]} == {("duet", "async"), ("night", "threaded")}

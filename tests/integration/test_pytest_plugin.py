@@ -84,7 +84,7 @@ def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
     lock = project.path / "runtime" / "harness" / "load.lock"
     lock.parent.mkdir()
     with FileLock(lock):  # another load is running
-        result = project.runpytest_inprocess("--timeout=20", "test_typo.py")
+        result = project.runpytest_inprocess("test_typo.py")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["set?'phase.steady.hodl'?: *hodl*"])
     result.stdout.no_fnmatch_line("*waiting*")
