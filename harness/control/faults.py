@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from harness.proxies.control import ProxyPlace
 
 _START_TIMEOUT_S = 20.0
-_UNDO_TIMEOUT_S = 120.0
-"""Two commands of half a minute each, tried twice."""
+_LEAST_UNDO_S = 120.0
+_SPARE_S = 30.0
 _POLL_S = 0.1
 _LOOK_EVERY_S = 1.0
 _STARTS = 5
@@ -145,8 +145,8 @@ class Faults:
 
         Targets that a fault has started again are then ready for whoever checks what the load has left behind.
         """
-        deadline = time.monotonic() + _UNDO_TIMEOUT_S
-        while self._process is not None and not self._over:
+        deadline = time.monotonic() + self._undo_timeout_s
+        while self._process is not None and not (self._over or self._abandoned):
             self._receive(_POLL_S)
             self._abandoned = impatient() or time.monotonic() > deadline
             if self._abandoned or self._process.has_ended:
@@ -155,7 +155,13 @@ class Faults:
                 return
         if self.last_that_ends_target is not None:
             for target in self._targets:
-                target.wait_until_ready()
+                target.wait_until_ready(impatient)
+
+    @property
+    def _undo_timeout_s(self) -> float:
+        """How long to wait until all are undone: each is begun and ended, and all again where that has failed."""
+        longest_s = [fault.longest_s for fault in self._faults]
+        return max(_LEAST_UNDO_S, 2 * max(longest_s, default=0.0) + sum(longest_s) + _SPARE_S)
 
     @property
     def explains_absence(self) -> bool:
@@ -173,7 +179,7 @@ class Faults:
             return
         self._ending = True
         self._process.close_orders()
-        deadline = time.monotonic() + (0.0 if self._abandoned else _UNDO_TIMEOUT_S)
+        deadline = time.monotonic() + (0.0 if self._abandoned else self._undo_timeout_s)
         while not self._process.has_ended and time.monotonic() < deadline:
             self._wake(self._process)
             self._hear(self._process.read(_POLL_S))

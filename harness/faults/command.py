@@ -108,6 +108,10 @@ class CommandFault(Fault):
         return ("command",)
 
     @property
+    def longest_s(self) -> float:
+        return self.timeout
+
+    @property
     def ends_target(self) -> bool:
         return True
 

@@ -16,7 +16,7 @@ class Fault(BaseModel, ABC):
     """A fault of one kind. Each kind has a file: its keys with their defaults, and these methods.
 
     They run in the process of :mod:`harness.faults.carrying_out`, :meth:`check` in the controller. None may take much
-    longer than half a minute: whoever ends the run waits for it. Each raises :class:`HarnessError` if it fails.
+    longer than :attr:`longest_s`: whoever ends the run waits for it. Each raises :class:`HarnessError` if it fails.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -54,6 +54,11 @@ class Fault(BaseModel, ABC):
     def is_momentary(self) -> bool:
         """Whether it is over as soon as it has begun, so that it has no ``for``."""
         return False
+
+    @property
+    def longest_s(self) -> float:
+        """How long it may take to begin, and to end."""
+        return 30.0
 
     @property
     def ends_target(self) -> bool:

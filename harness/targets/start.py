@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,8 +122,11 @@ class Managed(Target):
 
         return TargetPlace(url=self.url, parent=self._process.supervisor_pid, control=self._control)
 
-    def wait_until_ready(self) -> None:
-        health.wait_until_ready(self._port, self._plan.ready_path, self._plan.ready_timeout_s, self.is_alive)
+    def wait_until_ready(self, impatient: Callable[[], bool] = lambda: False) -> None:
+        def goes_on() -> bool:
+            return self.is_alive() and not impatient()
+
+        health.wait_until_ready(self._port, self._plan.ready_path, self._plan.ready_timeout_s, goes_on)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

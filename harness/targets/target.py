@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import psutil
@@ -41,8 +41,11 @@ class Target(ABC):
     def place(self) -> TargetPlace:
         """What faults may touch of it."""
 
-    def wait_until_ready(self) -> None:  # noqa: B027  (what is attached, nobody here starts again)
-        """After a fault has started it again; returns also if it does not get ready in time."""
+    def wait_until_ready(self, impatient: Callable[[], bool] = lambda: False) -> None:  # noqa: B027
+        """After a fault has started it again. Returns also if it is not ready in time, or the user is ``impatient``.
+
+        What is attached, nobody here starts again.
+        """
 
     @abstractmethod
     def is_alive(self) -> bool:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -37,7 +38,8 @@ class Run:
         self.said: list[Message] = []
         plan: RunPlan = make_plan([ramp(seconds=60), steady(seconds=60)]).model_copy(update={"faults": planned})
         self.faults = stack.enter_context(Faults(plan, self.folder, self.said.append))
-        target = start_target(script_target(tmp_path, "serve(sys.argv[1])"), self.folder, agent=False, faults=True)
+        plan_of_target = script_target(tmp_path, "serve(sys.argv[1])", ready_timeout_s=600)
+        target = start_target(plan_of_target, self.folder, agent=False, faults=True)
         self.target: Target = stack.enter_context(target)
         self.faults.reach([self.target])
         self.journal = Journal(run_id="run", epoch_s=time.time())
@@ -131,9 +133,9 @@ def test_a_fault_process_that_is_stopped_during_the_load_continues(whom: str, tm
     assert not is_stopped(stopped)
 
 
-def ended_while_it_is_undone(tmp_path: Path, stack: ExitStack, stop: str) -> Run:
+def ended_while_it_is_undone(tmp_path: Path, stack: ExitStack, stop: str, timeout: str = "1000s") -> Run:
     """A run at its end, with a fault that the command ``stop`` undoes slowly."""
-    settings = {"start": "true", "stop": stop, "timeout": "1000s"}
+    settings = {"start": "true", "stop": stop, "timeout": timeout}
     run = Run(tmp_path, stack, PlannedFault(name="slow", kind="command", phase="steady", settings=settings))
     run.begin(STEADY)
     run.until([("slow", "began")])
@@ -154,9 +156,11 @@ def test_a_user_need_not_wait_until_all_is_undone(tmp_path: Path) -> None:
 
 def test_what_takes_too_long_to_undo_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wait_s = 3.0
-    monkeypatch.setattr("harness.control.faults._UNDO_TIMEOUT_S", wait_s)
+    monkeypatch.setattr("harness.control.faults._LEAST_UNDO_S", wait_s)
+    monkeypatch.setattr("harness.control.faults._SPARE_S", 0.0)
     with ExitStack() as stack:
-        run = ended_while_it_is_undone(tmp_path, stack, "sleep 600")
+        stops_what_would_kill_it = "sh -c 'kill -STOP $PPID; sleep 600'"
+        run = ended_while_it_is_undone(tmp_path, stack, stops_what_would_kill_it, "0.5s")
         (guard,) = fault_processes()
         run.faults.wait(lambda: False)
         begun_s = time.monotonic()
@@ -167,6 +171,26 @@ def test_what_takes_too_long_to_undo_is_waited_for_once(tmp_path: Path, monkeypa
                 process.kill()
     assert waited_s < wait_s
     assert run.said[-1].code == "faults-still-undone"
+
+
+def test_what_may_take_long_to_undo_is_waited_for_as_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.control.faults._LEAST_UNDO_S", 0.1)
+    with ExitStack() as stack:
+        run = ended_while_it_is_undone(tmp_path, stack, "sleep 2")
+        run.faults.wait(lambda: False)
+        assert run.codes == ["fault-began", "fault-ended"]
+
+
+def test_a_user_need_not_wait_for_a_target_that_starts_again(tmp_path: Path, stack: ExitStack) -> None:
+    kill = PlannedFault(name="crash", kind="process", phase="steady", settings={"action": "kill"})
+    run = Run(tmp_path, stack, kill)
+    (tmp_path / "app.py").write_text("import time; time.sleep(600)")
+    run.begin(STEADY)
+    run.until([("crash", "began")])
+    run.faults.end()
+    asked = count()
+    run.faults.wait(lambda: len(run.said) > 1 and next(asked) > 5)  # a while after the fault has ended
+    assert [each.code for each in run.said] == ["fault-began", "fault-ended"]
 
 
 def test_a_target_that_a_fault_has_killed_is_expected_to_be_gone(tmp_path: Path, stack: ExitStack) -> None:
