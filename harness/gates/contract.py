@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.contracts.pacts import PactVerification
-from harness.messages import message
+from harness.messages import Message, message
 from harness.plan.model.run import ContractPlan, Gate
 from harness.record.contract_summary import ContractSummary
 from harness.record.gate_result import GateResult
@@ -35,7 +35,7 @@ def _of_document(found: ContractSummary | None) -> GateResult:
     result = result.model_copy(update={"observed": float(found.breached), "limit": 0.0})
     if found.breached:
         first = found.breaches[0]
-        reason = message(
+        broken = message(
             "contract-broken",
             breached=found.breached,
             checked=found.checked,
@@ -44,10 +44,20 @@ def _of_document(found: ContractSummary | None) -> GateResult:
             path=first.path,
             problem=first.problem,
         )
-        return result.model_copy(update={"status": "fail"}).because(reason)
+        return result.model_copy(update={"status": "fail"}).because(broken)
+    if (reason := why_not_held(found)) is not None:
+        return result.because(reason)
+    return result.model_copy(update={"status": "pass"}).because(message("contract-held", checked=found.checked))
+
+
+def why_not_held(found: ContractSummary) -> Message | None:
+    """Why no gate on breaches can pass: some checks were aborted or cut short."""
+    conformed = found.checked - found.breached
     if found.given_up:
         operations = list(dict.fromkeys(one.operation for one in found.given_up))
-        return result.because(message("contract-checks-given-up", checked=found.checked, operations=operations))
+        return message("contract-checks-given-up", checked=conformed, operations=operations)
     if not found.complete:
-        return result.because(message("contract-checks-cut-short", checked=found.checked))
-    return result.model_copy(update={"status": "pass"}).because(message("contract-held", checked=found.checked))
+        return message("contract-checks-cut-short", checked=conformed)
+    if too_slow := found.skipped.get("pattern"):
+        return message("contract-pattern-too-slow", count=too_slow)
+    return None

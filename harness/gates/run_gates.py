@@ -9,11 +9,13 @@ from harness.analysis.blocked import blocked_by
 from harness.analysis.checks import check_samples
 from harness.analysis.comparability import beside_baseline, why_not_comparable
 from harness.analysis.contamination import ENOUGH_S, Contamination, contamination_of
+from harness.analysis.contract import contract_of
 from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
 from harness.analysis.measurement import endpoints_of, measure
 from harness.analysis.run_sets import SURE
 from harness.analysis.series import interval_of, phase_series
+from harness.gates.contract import why_not_held
 from harness.gates.doubt import RunDoubt
 from harness.gates.escalation import weighed_with_earlier_nights
 from harness.gates.invariants import figure_result
@@ -82,6 +84,8 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     else:
         finding = _judged(gate, run, record, measured, observed, summary)
     finding = _as_the_run_ended(finding, gate, run, record, contamination)
+    if gate.comparison.measures.needs == "contract":
+        finding = _as_it_was_checked(finding, run)
     if gate.comparison.measures.needs == "steps":
         return finding  # it leaves out those in which the generator was the limit
     if not finding.at_equal_speed:  # others do not matter there
@@ -132,6 +136,14 @@ def _as_the_run_ended(
     if end_reason == "interrupted" and record is run.phases[-1] and finding.status != "inconclusive":
         # The requests that were cut off count as failed, and the others had no time to fail.
         finding.status, finding.reason = "inconclusive", message("gate-phase-interrupted", reason=finding.reason)
+    return finding
+
+
+def _as_it_was_checked(finding: Finding, run: RunRecording) -> Finding:
+    """What it does to a finding on breaches that responses were not checked as they should have been."""
+    contract = contract_of(run)
+    if finding.status == "pass" and contract is not None and (reason := why_not_held(contract)) is not None:
+        finding.status, finding.reason = "inconclusive", reason
     return finding
 
 

@@ -82,6 +82,25 @@ def test_an_operation_that_could_not_be_checked_is_named(tmp_path: Path, why: An
     assert (summary.contract.skipped, summary.contract.given_up[0].count) == ({"limit": 9}, 2)
 
 
+@pytest.mark.parametrize(
+    ("unchecked", "code"),
+    [
+        (second(is_last=False), "contract-checks-cut-short"),
+        (replace(second(), given_up=[GivenUp("GET /products", 200, "time", 2)]), "contract-checks-given-up"),
+        (second(pattern=1), "contract-pattern-too-slow"),
+    ],
+)
+def test_no_gate_passes_if_some_checks_could_not_be_made(tmp_path: Path, unchecked: Any, code: str) -> None:
+    folder = recorded(tmp_path / "built-in", "p95 < 10s")
+    write_checks(folder, replace(unchecked, responses=[responses()]))
+    assert results(folder)[-1] == ("contract", "inconclusive", code)
+    folder = recorded(tmp_path / "own", *(gate("contract_breaches <= 0", phase) for phase in ("steady", "later")))
+    write_checks(folder, replace(unchecked, responses=[responses(), responses(1, breached=2)]))
+    own, failed = judge(folder).gates
+    assert (own.status, own.code, own.params.get("checked", 18)) == ("inconclusive", code, 18)
+    assert (failed.status, failed.code) == ("fail", "gate-over-limit")
+
+
 @pytest.mark.parametrize("seconds", [[], [second()], [second([responses()], is_last=False)]])
 def test_checks_that_were_cut_short_do_not_pass(tmp_path: Path, seconds: list[Any]) -> None:
     folder = recorded(tmp_path, "p95 < 10s")
