@@ -62,7 +62,7 @@ class Tally:
             self._skipped[checked.skipped] += 1
         if checked.given_up:
             self._given_up[operation[:1000], response.status, checked.given_up] += 1
-        if checked.skipped in ("limit", "unreadable"):  # nothing of it was checked
+        if checked.skipped == "limit":  # nothing of it was checked
             return
         place = (response.phase, response.endpoint)
         key = (*place, operation, response.status, checked.documented, checked.media_type[:100])

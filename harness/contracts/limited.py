@@ -128,6 +128,6 @@ class LimitedContract:
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  (a hostile response must cost no other its check)
-            return Checked(None, skipped="unreadable")
+            return Checked(None, skipped="limit", given_up="crash")
         found.operation = None
         return found

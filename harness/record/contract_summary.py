@@ -65,8 +65,8 @@ class ContractSummary(BaseModel):
     skipped: dict[str, int]
     """Responses that should have been checked and were not, or not in full: more in a second than are kept (``rate``),
     a longer body than is kept (``size``), more than could be checked beside the load (``checker``), a regular
-    expression that took too many steps (``pattern``), more time or memory than a check may take (``limit``), an object
-    that is not a response (``unreadable``)."""
+    expression that took too many steps (``pattern``), a check that took too much time or memory or crashed
+    (``limit``), an object that is not a response (``unreadable``)."""
     given_up: list[ContractGivenUp] = []
     breaches: list[ContractBreach]
     """The most frequent first."""

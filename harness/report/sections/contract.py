@@ -19,7 +19,7 @@ _SKIPPED = {
     "size": "had a body of more than 1 MiB, which was not checked",
     "checker": "came faster than they could be checked",
     "pattern": "had a value on which a regular expression of the document takes too long",
-    "limit": "took too much time or memory to check, or would have",
+    "limit": "took too much time or memory to check, made the check crash, or would have",
     "unreadable": "could not be read",
 }
 

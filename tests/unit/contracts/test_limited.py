@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from harness.contracts import limited as limited_checks
-from harness.contracts.checks import Contract
+from harness.contracts.checks import Checked, Contract
 from harness.contracts.limited import MOST_GIVEN_UP, LimitedContract
+from harness.record.sampled_responses import SampledResponse
 from tests.unit.contracts.support import Json, document, response
 
 A = {"$ref": "#/components/schemas/A"}
@@ -70,3 +71,21 @@ def test_a_check_that_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch
     finally:
         limited.close()
     assert (found.skipped, found.given_up) == ("limit", "time")
+
+
+def test_a_check_that_raises_is_given_up_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = contract_of({"type": "object"})
+    check = contract.check
+
+    def raising(sampled: SampledResponse) -> Checked:
+        if sampled.status == 500:
+            raise RuntimeError
+        return check(sampled)
+
+    monkeypatch.setattr(contract, "check", raising)
+    limited = LimitedContract(contract)
+    try:
+        found = limited.check([response({}), response({}, status=500), response({})])
+    finally:
+        limited.close()
+    assert [(one.skipped, one.given_up) for one in found] == [("", ""), ("limit", "crash"), ("", "")]
