@@ -18,7 +18,7 @@ FEWEST_PER_S, MOST_PER_S = 2.0, 100.0
 FAILURES_PER_S = 200
 """Failures and first ones, of all workers together. A target may fail every request."""
 BYTES_PER_S = 4 << 20
-"""Of all workers together."""
+"""Of all workers together, but one response of each fits."""
 _MOST_KINDS = 20_000
 _NEARLY_ALL = 0.999
 """The greatest share: with 1, every response would be picked, at whatever rate."""
@@ -48,7 +48,7 @@ class ResponseSampler:
         self._most = (
             max(1, FAILURES_PER_S // workers),
             round(2 * most_per_s),
-            max(LONGEST_BODY, BYTES_PER_S // workers),
+            max(LONGEST_BODY + LONGEST_HEADERS, BYTES_PER_S // workers),
         )
         self._failures_left, self._share_left, self._bytes_left = self._most
         self._kinds: set[tuple[int, int, bytes | None]] = set()
@@ -77,11 +77,13 @@ class ResponseSampler:
         except Exception:  # noqa: BLE001  (an object of the scenario may raise anything)
             self._skipped["unreadable"] += 1
             return
-        size = len(kept.body or b"") + len(kept.headers)
-        if size > self._bytes_left:
+        if len(kept.headers) > self._bytes_left:
             self._skipped["rate"] += 1
             return
-        self._bytes_left -= size
+        if kept.body and len(kept.headers) + len(kept.body) > self._bytes_left:
+            self._skipped["size"] += 1
+            kept, is_first = kept._replace(body=None), False  # the first of its kind is still to come
+        self._bytes_left -= len(kept.headers) + len(kept.body or b"")
         if is_first:
             self._kinds.add(kind)
         self._kept.append(kept)

@@ -64,9 +64,9 @@ class ContractSummary(BaseModel):
     """In how many of them a breach was found."""
     skipped: dict[str, int]
     """Responses that should have been checked and were not, or not in full: more in a second than are kept (``rate``),
-    a longer body than is kept (``size``), more than could be checked beside the load (``checker``), a regular
-    expression that took too many steps (``pattern``), a check that took too much time or memory or crashed
-    (``limit``), an object that is not a response (``unreadable``)."""
+    a longer body than is kept, or more bytes in a second (``size``), more than could be checked beside the load
+    (``checker``), a regular expression that took too many steps (``pattern``), a check that took too much time or
+    memory or crashed (``limit``), an object that is not a response (``unreadable``)."""
     given_up: list[ContractGivenUp] = []
     breaches: list[ContractBreach]
     """The most frequent first."""

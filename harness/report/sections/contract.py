@@ -16,7 +16,7 @@ from harness.report.formatting import number
 _MOST_UNUSED = 10
 _SKIPPED = {
     "rate": "came faster than responses are kept for checks",
-    "size": "had a body of more than 1 MiB, which was not checked",
+    "size": "had a body that was too large to keep, so that only status and headers were checked",
     "checker": "came faster than they could be checked",
     "pattern": "had a value on which a regular expression of the document takes too long",
     "limit": "took too much time or memory to check, made the check crash, or would have",

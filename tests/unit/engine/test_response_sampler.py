@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from harness.engine.http.response import Response as OwnResponse
 from harness.engine.response_sampler import FAILURES_PER_S, MOST_PER_S, ResponseSampler
-from harness.record.sampled_responses import LONGEST_BODY, SampledResponse
+from harness.record.sampled_responses import LONGEST_BODY, LONGEST_HEADERS, SampledResponse
 
 HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
@@ -83,8 +83,35 @@ def test_what_is_kept_is_bounded_in_bytes() -> None:
     for _ in range(100):
         note(sampler, Answer(b"x" * 500_000), failed=True)
     kept, skipped = sampler.take()
-    assert 0 < sum(len(one.body or b"") for one in kept) <= 4 << 20
-    assert skipped["rate"] == 100 - len(kept)
+    assert 0 < sum(len(one.body or b"") + len(one.headers) for one in kept) <= 4 << 20
+    assert (len(kept), skipped) == (100, {"size": sum(one.body is None for one in kept)})
+
+
+def test_headers_that_are_too_many_bytes_are_skipped() -> None:
+    sampler, answer = ResponseSampler(0.0, 1), Answer(b"")
+    answer._raw_headers += b"x" * LONGEST_HEADERS
+    for _ in range(100):
+        note(sampler, answer, failed=True)
+    kept, skipped = sampler.take()
+    assert (len(kept), skipped) == (64, {"rate": 36})
+
+
+def test_one_of_many_workers_keeps_the_longest_body_too() -> None:
+    sampler = ResponseSampler(0.0, 100)
+    note(sampler, Answer(b"x" * LONGEST_BODY))
+    ((kept,), skipped) = sampler.take()
+    assert (len(kept.body or b""), skipped) == (LONGEST_BODY, {})
+
+
+def test_the_first_of_a_kind_is_the_first_with_its_body() -> None:
+    sampler = ResponseSampler(0.0, 1)
+    for _ in range(9):
+        note(sampler, Answer(b"x" * 500_000), failed=True)
+    note(sampler, Answer(), endpoint=1)
+    note(sampler, Answer(b"x" * 500_000), endpoint=2)
+    assert sampler.take()[0][-1].body is None
+    note(sampler, Answer(), endpoint=2)
+    assert [one.body for one in sampler.take()[0]] == [b"{}"]
 
 
 def test_of_a_long_body_the_status_and_the_headers_are_kept() -> None:
