@@ -188,7 +188,12 @@ class DependencyFault(Fault):
         scheme, _, rest = self._expanded().partition("://")
         try:
             return psycopg.connect(
-                f"{scheme.partition('+')[0]}://{rest}", connect_timeout=_CONNECT_S, application_name=APPLICATION
+                f"{scheme.partition('+')[0]}://{rest}",
+                # Otherwise PGHOSTADDR, PGPORT or a PGSERVICE could select a server that is not allowed.
+                hostaddr="",
+                port=urlsplit(self.url).port or _PORTS[self._server],
+                connect_timeout=_CONNECT_S,
+                application_name=APPLICATION,
             )
         except (psycopg.Error, OSError) as error:
             raise _refused(self.url, error) from None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
+from harness.errors import HarnessError
 from harness.faults.dependency import APPLICATION, DependencyFault
 from harness.faults.place import Place
 from tests.support.children import free_port, wait_until
@@ -106,6 +109,29 @@ def test_only_hosts_that_are_named_are_touched(server: PostgreSQL, redis_url: st
             with harness_error("fault-not-allowed"):
                 act(Place(allowed=("127.0.0.1", "127.0.0.1:1")))
     assert ours(server) == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_environment_selects_no_other_host(server: PostgreSQL, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.2")  # nothing listens there
+    fault = DependencyFault(url=server.url.replace("127.0.0.1", host), fill=1)
+    fault.check(Place(allowed=(f"{host}:{server.port}",)))
+
+
+@pytest.mark.parametrize("variable", ["PGPORT", "PGSERVICE"])
+def test_the_environment_selects_no_other_port(
+    server: PostgreSQL, variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    services = tmp_path / "services"
+    services.write_text(f"[{server.port}]\nport={server.port}\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv(variable, str(server.port))
+    fault = DependencyFault(url="postgresql://postgres@127.0.0.1/postgres", fill=1)
+    place = Place(allowed=("127.0.0.1:5432",))
+    with suppress(HarnessError):  # nothing listens there, as a rule
+        fault.begin(place)
+    assert ours(server) == 0
+    fault.end(place)
 
 
 def test_a_name_that_no_table_can_have_is_refused_before_any_load(server: PostgreSQL, place: Place) -> None:
