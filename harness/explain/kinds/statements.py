@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.explain.arithmetic import less, mean_of
+from harness.explain.arithmetic import less, mean_of, times
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.record.endpoint_statements import EndpointStatements
@@ -25,23 +25,32 @@ def causes(question: Question) -> Iterator[Cause]:
         return
     place = (question.record.plan.name, question.record.variant)
     traced = [entry for entry in question.summary.statements if (entry.phase, entry.variant) == place]
-    ms = _grown(question, "db_time", ALL) if question.family == "time" else None
     for entry in traced:
         if question.endpoint not in (None, entry.endpoint) or not entry.statements_per_request:
             continue
         grown = _grown(question, "queries_per_request", entry.endpoint)
-        times = entry.repeated[0].times if entry.repeated else 0.0
+        most = entry.repeated[0].times if entry.repeated else 0.0
         if grown is None:
-            if not question.is_compared and times >= _MANY:
+            if not question.is_compared and most >= _MANY:
                 yield question.cause("statements", message("cause-statements", **_words(entry)), sure=False)
         elif grown.low > 0 and entry.statements_per_request > _MORE * (entry.statements_per_request - grown.value):
             before = entry.statements_per_request - grown.value
-            yield question.cause("statements", message("cause-more-statements", before=before, **_words(entry)), ms=ms)
+            what = message("cause-more-statements", before=before, **_words(entry))
+            yield question.cause("statements", what, ms=_longer_ms(question, entry.endpoint))
 
 
 def _words(entry: EndpointStatements) -> dict[str, object]:
     repeated = [message("statement-repeated", times=each.times, text=each.text) for each in entry.repeated[:1]]
     return {"endpoint": entry.endpoint, "count": entry.statements_per_request, "repeated": repeated}
+
+
+def _longer_ms(question: Question, endpoint: str) -> Interval | None:
+    """What the endpoint's requests wait longer for the database, spread over the requests of all endpoints."""
+    grown = _grown(question, "db_time", endpoint) if question.family == "time" else None
+    if grown is None or question.measured is None:
+        return None
+    endpoints = question.measured.endpoints
+    return times(grown, endpoints[endpoint].requests / endpoints[ALL].requests)
 
 
 def _grown(question: Question, metric: str, endpoint: str) -> Interval | None:
