@@ -93,13 +93,18 @@ class CarryingOut:
             return
         try:
             with self._claims.held(number, lambda: self._place, lambda other: self._is_over(other, at_s)):
-                if not over.is_set():
+                if not over.is_set() and not self._is_past(number):
                     self._act(number)
         except Exception as error:  # noqa: BLE001  (whatever it is, it must be recorded)
             with suppress(OSError):  # a full disk ends the run
                 self._note(number, "began")
                 self._note(number, "failed", self._not_begun(number, error))
                 self._note(number, "ended")
+
+    def _is_past(self, number: int) -> bool:
+        """Whether a fault would be undone as soon as it has begun, as the harness ordered it too late."""
+        until_s = self._until_s[number]
+        return until_s is not None and until_s <= time.time() and not self._faults[number].is_momentary
 
     def _is_over(self, number: int, at_s: float) -> bool:
         """Whether a fault that acts is due to be undone by ``at_s``."""

@@ -7,7 +7,7 @@ Orders:
 
 - ``{"place": …}`` is a :class:`~harness.faults.place.Place` that replaces the previous one.
 - ``{"begin": N, "at": S, "until": S}`` begins fault number N at ``at`` and ends it at ``until``, in seconds since 1970.
-  Where ``until`` is null, an order ends it.
+  Where ``until`` is null, an order ends it. One whose ``until`` has passed does not begin, unless it is momentary.
 - ``{"end": N}`` ends fault N now, or keeps it from beginning.
 - ``{"end_all": true}`` ends all faults. The response is ``{"over": true}``.
 

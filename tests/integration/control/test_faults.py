@@ -92,7 +92,7 @@ def test_a_fault_begins_in_its_phase_and_ends_with_it(tmp_path: Path, stack: Exi
 
 
 def test_a_fault_ends_on_time_even_if_the_harness_does_not_follow_the_run(tmp_path: Path, stack: ExitStack) -> None:
-    run = Run(tmp_path, stack, pause(at_s=0.2, for_s=0.3))
+    run = Run(tmp_path, stack, pause(at_s=0.2, for_s=2.0))
     run.begin(STEADY)
     run.faults.follow(run.journal)
     wait_until(lambda: len(events_in(run.folder.faults)) == 2)
@@ -122,7 +122,7 @@ def test_a_stopped_fault_process_undoes_active_faults(tmp_path: Path, stack: Exi
 
 @pytest.mark.parametrize("whom", ["guard", "child"])
 def test_a_fault_process_that_is_stopped_during_the_load_continues(whom: str, tmp_path: Path, stack: ExitStack) -> None:
-    run = Run(tmp_path, stack, pause(for_s=1.0))
+    run = Run(tmp_path, stack, pause(for_s=2.0))
     run.begin(STEADY)
     run.until([("stop", "began")])
     (guard,) = fault_processes()
@@ -263,7 +263,7 @@ def test_faults_that_name_one_process_differently_do_not_overlap(
 def test_a_stop_that_fails_is_reported_at_once_and_retried_before_the_verdict(tmp_path: Path, stack: ExitStack) -> None:
     mended = tmp_path / "mended"
     settings = {"start": "true", "stop": f"test -e {mended}"}
-    slow = PlannedFault(name="db slow", kind="command", phase="steady", for_s=0.1, settings=settings)
+    slow = PlannedFault(name="db slow", kind="command", phase="steady", for_s=2.0, settings=settings)
     run = Run(tmp_path, stack, slow)
     run.begin(STEADY)
     run.until([("db slow", "began"), ("db slow", "failed")])
@@ -280,7 +280,7 @@ def test_a_stop_that_fails_is_reported_at_once_and_retried_before_the_verdict(tm
 def test_a_stop_that_never_works_is_reported_at_once_and_in_the_summary(crashes: bool, tmp_path: Path) -> None:
     """Unless there is none, because the harness itself fails."""
     settings = {"start": "true", "stop": "false"}
-    fault = PlannedFault(name="db slow", kind="command", phase="steady", for_s=0.1, settings=settings)
+    fault = PlannedFault(name="db slow", kind="command", phase="steady", for_s=2.0, settings=settings)
     with suppress(ZeroDivisionError), ExitStack() as stack:
         run = Run(tmp_path, stack, fault)
         run.begin(STEADY)
