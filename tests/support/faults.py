@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,6 +79,11 @@ def is_stopped(process: psutil.Process) -> bool:
 def events_in(log: Path) -> list[tuple[str, str]]:
     """What the stream ``faults`` has so far: name and event."""
     return [(event.name, event.event) for event in FAULT_EVENTS.read(log)]
+
+
+def has_begun_with(log: Path, events: Sequence[tuple[str, str]]) -> bool:
+    """Whether these are the first events: others may follow before anyone looks."""
+    return events_in(log)[: len(events)] == [*events]
 
 
 def fault_processes() -> list[psutil.Process]:

@@ -16,7 +16,7 @@ from harness.faults.orders import GivenFault, Setup
 from harness.faults.place import Place, TargetPlace
 from harness.record.fault_events import FAULT_EVENTS
 from tests.support.children import wait_until
-from tests.support.faults import WORKERS, events_in, is_stopped, running
+from tests.support.faults import WORKERS, events_in, has_begun_with, is_stopped, running
 
 FIRST, SECOND = 0, 1
 
@@ -40,7 +40,7 @@ class Carried:
         return events_in(self.log)
 
     def until(self, *events: tuple[str, str]) -> None:
-        wait_until(lambda: events_in(self.log) == [*events], what=str(events))
+        wait_until(lambda: has_begun_with(self.log, events), what=str(events))
 
 
 def begin(number: int, at_s: float, until_s: float | None = None) -> bytes:
