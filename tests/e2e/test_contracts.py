@@ -154,4 +154,4 @@ def test_a_target_that_keeps_its_document_and_its_pact_passes(tmp_path: Path, at
     assert contract is not None
     assert contract.breaches == []
     assert all(not one.missing for one in contract.operations)  # 422 included, as /books/none is no number
-    assert contract.checked > 10
+    assert contract.checked > 0

