@@ -62,7 +62,7 @@ def test_samples_add_up_to_the_cpu_time_of_all_processes(tmp_path: Path) -> None
     spin = [shell, "-c", f"{shell} -c 'while :; do :; done' & while :; do :; done"]
     with subprocess.Popen(spin, preexec_fn=die_with_the_tests, process_group=0) as root:
         try:
-            time.sleep(0.5)
+            assert wait_until(lambda: len(cpu_clocks(root.pid)) == 2)
             sampler = PerfSampler(lambda: root.pid, RATE_HZ, folder)
             sampler.begin_phase(3, "steady load")
             assert wait_until(lambda: has_begun(folder))

@@ -155,9 +155,11 @@ def test_each_process_of_the_target_has_readings_that_add_up(tmp_path: Path) -> 
         sampler = ProcessUsageSampler(context(folder, process.pid, list))
         sampler.start()
         assert wait_until(
-            lambda: any(reading.values.get("processes") == 2 for reading in READINGS.read(folder.resources))
+            lambda: any(
+                reading.values.get("cpu_s", 0) >= 0.25 and process_of(reading.source) not in (None, process.pid)
+                for reading in READINGS.read(folder.resources)
+            )
         )
-        time.sleep(2)
         sampler.close()
     moments: dict[float, dict[str, dict[str, float]]] = {}
     for reading in READINGS.read(folder.resources):

@@ -19,6 +19,7 @@ from harness.record.resources import OTHERS, READINGS, Reading
 from harness.sampling.process_tree import process_trees
 from harness.sampling.process_usage import ProcessUsageSampler
 from tests.integration.sampling.test_process_usage import context, running
+from tests.support.children import wait_until
 from tests.support.targets import run_folder
 
 CORES = psutil.cpu_count() or 1
@@ -60,11 +61,13 @@ def hogs(folder: Path) -> Iterator[Callable[[], float]]:
     """
     enough = folder / "enough"
     subprocess.run(["setsid", "-f", sys.executable, "-c", HOG, str(enough), str(2 * CORES)], check=True)
-    time.sleep(0.5)
-    pids = [
-        process.pid for process in psutil.process_iter(["cmdline"]) if str(enough) in (process.info["cmdline"] or ())
-    ]
+
+    def begun() -> list[int]:
+        every = psutil.process_iter(["cmdline"])
+        return [process.pid for process in every if str(enough) in (process.info["cmdline"] or ())]
+
     try:
+        pids = wait_until(lambda: found if len(found := begun()) >= 2 * CORES else [])
         yield lambda: sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
     finally:
         enough.touch()
@@ -112,7 +115,7 @@ def used_by_others(*roots: int) -> float:
     total = float(getattr(psutil.cpu_times(), "steal", 0.0))
     for process in psutil.process_iter(["pid", "cpu_times"]):
         if process.info["pid"] not in known and process.info["cpu_times"] is not None:
-            total += sum(process.info["cpu_times"][:2])
+            total += sum(process.info["cpu_times"][:4])  # with its children that have ended
     return total
 
 
