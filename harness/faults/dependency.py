@@ -27,6 +27,14 @@ _CONNECT_S = 5
 _LOCK_S = 10
 """How long the lock may be waited for, by us and so by all that wait behind us."""
 _FILL_S = 20.0
+_RETRY_S, _REFUSALS = 0.05, 20
+"""How often a server that has connections left may refuse one."""
+_LEFT = """
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*)
+FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+"""
+"""How many connections PostgreSQL has left for ordinary roles; ``reserved_connections`` is known since version 16."""
 _MOST = 10_000
 _PORTS = {"postgresql": 5432, "redis": 6379}
 _ELSEWHERE = frozenset({"host", "hostaddr", "port", "service", "servicefile"})
@@ -168,35 +176,67 @@ class DependencyFault(Fault):
             raise _refused(self.url, error) from None
 
     def _hold_connections(self) -> None:
+        import psycopg
+
         wanted = _MOST if self.fill is True or self.fill is None else self.fill
         deadline_s = time.monotonic() + _FILL_S
-        for number in range(wanted):
+        first = self._connect()
+        self._hold(first)
+        first.autocommit = True
+        held, refusals = 1, 0
+        while held < wanted:
             try:
-                self._hold(self._connect())
-            except HarnessError:
-                if number == 0 or self.fill is not True:
-                    raise
-                return  # it has none left
+                self._hold(self._open())
+            except (psycopg.Error, OSError) as error:
+                is_refusal = isinstance(error, psycopg.OperationalError) and not isinstance(
+                    error, psycopg.errors.ConnectionTimeout
+                )
+                if is_refusal and self.fill is True and self._is_full(first):
+                    return
+                refusals += 1  # another client may just have had the last connection
+                if not is_refusal or self.fill is not True or refusals > _REFUSALS:
+                    raise _refused(self.url, error) from None
+                time.sleep(_RETRY_S)
+            else:
+                held, refusals = held + 1, 0
             if time.monotonic() > deadline_s:
-                raise HarnessError("fault-fill-too-slow", count=number + 1, seconds=_FILL_S)
+                raise HarnessError("fault-fill-too-slow", count=held, seconds=_FILL_S)
+
+    def _is_full(self, connection: Connection[Any]) -> bool:
+        """Whether the server has no connection left. libpq does not pass on the SQLSTATE of a refusal.
+
+        It would not be enough: 53300 is also that of a limit of the role or the database, which leaves some to others.
+        """
+        import psycopg
+
+        try:
+            left = connection.execute(_LEFT).fetchone()
+        except psycopg.Error as error:
+            raise _refused(self.url, error) from None
+        return left is not None and left[0] <= 0
 
     def _connect(self) -> Connection[Any]:
         try:
             import psycopg
         except ModuleNotFoundError:
             raise _package_missing("postgresql") from None
-        scheme, _, rest = self._expanded().partition("://")
         try:
-            return psycopg.connect(
-                f"{scheme.partition('+')[0]}://{rest}",
-                # Otherwise PGHOSTADDR, PGPORT or a PGSERVICE could select a server that is not allowed.
-                hostaddr="",
-                port=urlsplit(self.url).port or _PORTS[self._server],
-                connect_timeout=_CONNECT_S,
-                application_name=APPLICATION,
-            )
+            return self._open()
         except (psycopg.Error, OSError) as error:
             raise _refused(self.url, error) from None
+
+    def _open(self) -> Connection[Any]:
+        import psycopg
+
+        scheme, _, rest = self._expanded().partition("://")
+        return psycopg.connect(
+            f"{scheme.partition('+')[0]}://{rest}",
+            # Otherwise PGHOSTADDR, PGPORT or a PGSERVICE could select a server that is not allowed.
+            hostaddr="",
+            port=urlsplit(self.url).port or _PORTS[self._server],
+            connect_timeout=_CONNECT_S,
+            application_name=APPLICATION,
+        )
 
     def _has_table(self, connection: Connection[Any]) -> bool:
         import psycopg

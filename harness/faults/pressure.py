@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from select import select
+from select import POLLIN, poll
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import StrictStr, model_validator
@@ -120,7 +120,9 @@ class PressureFault(Fault):
         with suppress(BrokenPipeError):  # it says why
             process.stdin.write(b"\n")
             process.stdin.flush()
-        said = process.stdout.readline().decode().strip() if select([process.stdout], [], [], _READY_S)[0] else ""
+        waiter = poll()  # not select, which knows only the first 1,024 files
+        waiter.register(process.stdout, POLLIN)
+        said = process.stdout.readline().decode().strip() if waiter.poll(_READY_S * 1000) else ""
         if said != "ready":
             raise HarnessError("fault-pressure-failed", what=kind, reason=said or "it does not respond")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -64,6 +65,17 @@ def begun_elsewhere(fault: Fault, place: Place) -> Iterator[psutil.Process]:
     """Another process that has begun a fault, and does not undo it."""
     with running(BEGINS, fault.kind, fault.model_dump_json(exclude_unset=True), place.model_dump_json()) as process:
         yield process
+
+
+@contextmanager
+def open_files_limited(most: int) -> Iterator[None]:
+    """This process and those that it starts may open so many files until they ask for more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def suspend(process: psutil.Process) -> None:

@@ -15,7 +15,7 @@ from harness.faults.dependency import APPLICATION, DependencyFault
 from harness.faults.place import Place
 from tests.support.children import free_port, wait_until
 from tests.support.errors import harness_error
-from tests.support.faults import begun_elsewhere
+from tests.support.faults import begun_elsewhere, open_files_limited
 from tests.support.postgresql import PostgreSQL, start_postgresql
 from tests.support.redis_server import start_redis
 
@@ -54,6 +54,50 @@ def test_no_connection_is_left_until_it_ends(server: PostgreSQL, place: Place) -
             psycopg.connect(server.url)
     finally:
         fault.end(place)
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+@pytest.fixture
+def role(server: PostgreSQL) -> Iterator[str]:
+    """A role that may do what any other may, and nothing else."""
+    with psycopg.connect(server.url, autocommit=True) as client:
+        client.execute("CREATE ROLE shopper LOGIN")
+        yield "shopper"
+        client.execute("DROP ROLE shopper")
+
+
+def test_connections_that_are_reserved_for_superusers_stay(server: PostgreSQL, place: Place, role: str) -> None:
+    fault = DependencyFault(url=server.url.replace("postgres@", f"{role}@"), fill=True)
+    fault.begin(place)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(fault.url)
+    assert ours(server) > 50
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+@pytest.mark.parametrize("limited", ["ROLE", "DATABASE"])
+def test_a_limit_of_a_role_or_database_does_not_fill_the_server(
+    server: PostgreSQL, place: Place, role: str, limited: str
+) -> None:
+    url = server.new_database().replace("postgres@", f"{role}@")
+    name = role if limited == "ROLE" else url.rpartition("/")[2]
+    with psycopg.connect(server.url, autocommit=True) as client:
+        client.execute(f"ALTER {limited} {name} CONNECTION LIMIT 3".encode())
+    fault = DependencyFault(url=url, fill=True)
+    with harness_error("fault-dependency-refused"):
+        fault.begin(place)
+    fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+def test_too_few_open_files_do_not_fill_the_server(server: PostgreSQL, place: Place) -> None:
+    fault = DependencyFault(url=server.url, fill=True)
+    fault.check(place)  # imports
+    most = 10 + max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    with open_files_limited(most), harness_error("fault-dependency-refused"):
+        fault.begin(place)
     fault.end(place)
     assert wait_until(lambda: ours(server) == 0)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,7 @@ from harness.faults.pressure import PressureFault
 from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.control_groups import memory_group, target_in
 from tests.support.errors import harness_error
-from tests.support.faults import begun_elsewhere
+from tests.support.faults import begun_elsewhere, open_files_limited
 from tests.support.requirements import not_met, require_program
 from tests.support.targets import all_ended
 
@@ -54,6 +54,14 @@ def test_a_share_of_all_cores_is_used() -> None:
             assert wait_until(lambda process=process: process.cpu_times().user > 0.3)  # type: ignore[misc]
     finally:
         ended(fault)
+
+
+def test_a_process_with_many_open_files_can_press() -> None:
+    with ExitStack() as files, open_files_limited(1200):
+        while files.enter_context(Path(os.devnull).open()).fileno() < 1100:
+            pass
+        PressureFault(cpu=0.05).begin(NOWHERE)
+        ended(PressureFault(cpu=0.05))
 
 
 def test_memory_is_held_and_given_back() -> None:

@@ -16,7 +16,7 @@ from harness.control.fault_process import FaultProcess
 from harness.faults.orders import GivenFault, Setup
 from harness.faults.place import Place
 from tests.support.children import wait_until
-from tests.support.faults import events_in, fault_processes, is_stopped, running
+from tests.support.faults import events_in, fault_processes, is_stopped, open_files_limited, running
 from tests.support.targets import all_ended
 
 PAUSE, COMMAND = 0, 1
@@ -71,6 +71,15 @@ def run(tmp_path: Path) -> Iterator[Run]:
         yield made
         made.process.discard()
         assert all_ended([made.guard.pid, made.child.pid])
+
+
+def test_it_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
+    with running() as other, open_files_limited(256):
+        run = Run(tmp_path, other)
+        soft, hard = run.child.rlimit(psutil.RLIMIT_NOFILE)
+        assert soft == hard
+        run.process.discard()
+        assert all_ended([run.guard.pid, run.child.pid])
 
 
 def test_a_fault_begins_and_ends_at_its_time(run: Run) -> None:
