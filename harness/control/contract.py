@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
-from http.client import HTTPException, IncompleteRead
+from concurrent.futures import Future, wait
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 
 from harness.contracts.compiling import require_usable
-from harness.contracts.direct_requests import direct_opener
+from harness.contracts.direct_requests import direct_connection
 from harness.contracts.document import LARGEST, document_file
 from harness.contracts.pacts import PactVerification, read_pacts, states_not_set_up, verify
 from harness.control.observer import RunObserver
@@ -29,7 +32,7 @@ from harness.targets.health import require_allowed, why_not_listening
 from harness.targets.target import Target
 
 _FETCH_S = 30.0
-_PART = 1 << 16
+_POLL_S = 0.05
 _SHOWN = 10
 """Mismatches of pacts in one error."""
 
@@ -79,22 +82,48 @@ def _document(
 
 def _fetched(url: str, interrupted: Callable[[], bool]) -> bytes:
     """The content, in time. Raises ``KeyboardInterrupt`` as soon as ``interrupted()`` is true."""
-    content, deadline = bytearray(), time.monotonic() + _FETCH_S
+    connection, content = direct_connection(url, _FETCH_S), Future[bytes]()
+    channels: list[socket.socket] = []
+
+    def receive() -> None:
+        try:
+            connection.connect()
+            channels.append(connection.sock)  # which the connection itself forgets before the body has come
+            content.set_result(_received(connection, url))
+        except BaseException as error:  # noqa: BLE001  (raised where the result is awaited)
+            content.set_exception(error)
+
+    # Left behind if it takes too long: nothing else bounds the lookup of a name, a handshake and headers that drip.
+    threading.Thread(target=receive, daemon=True).start()
+    deadline = time.monotonic() + _FETCH_S
     try:
-        with direct_opener().open(url, timeout=_FETCH_S) as response:
-            while (part := response.read1(_PART)) and len(content) <= LARGEST:
-                content += part
-                if interrupted():
-                    raise KeyboardInterrupt
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"it took longer than {_FETCH_S:.0f} s")
-            if not part and response.length:
-                raise IncompleteRead(b"", response.length)
-    except (OSError, HTTPException, ValueError) as error:  # an HTTP error is the first of these
-        status = f"HTTP {error.code}" if isinstance(error, HTTPError) else ""
-        reason = status or redacted(str(getattr(error, "reason", error)))
+        while not wait([content], _POLL_S).done:
+            if interrupted():
+                raise KeyboardInterrupt
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it took longer than {_FETCH_S:g} s")
+        return content.result()
+    except (OSError, HTTPException, ValueError) as error:
+        reason = redacted(str(error) or type(error).__name__)
         raise HarnessError("contract-not-served", where=redacted(url), reason=reason) from error
-    return bytes(content)
+    finally:
+        for channel in channels:
+            with contextlib.suppress(OSError):  # all has come, and it is closed
+                channel.shutdown(socket.SHUT_RDWR)
+
+
+def _received(connection: HTTPConnection, url: str) -> bytes:
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    with contextlib.closing(connection):
+        connection.request("GET", f"{parts.path or '/'}{query}")
+        with connection.getresponse() as response:
+            if not 200 <= response.status < 300:
+                raise HTTPException(f"HTTP {response.status}")
+            content = response.read(LARGEST + 1)
+            if len(content) <= LARGEST and response.length:
+                raise IncompleteRead(content, response.length)
+            return content
 
 
 def require_provider(url: str, states_url: str | None, allow_host: Sequence[str]) -> None:
