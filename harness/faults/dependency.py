@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator, StrictBool, StrictStr, model_validator
 
@@ -227,13 +227,19 @@ class DependencyFault(Fault):
 
     def _open(self) -> Connection[Any]:
         import psycopg
+        from psycopg.conninfo import conninfo_to_dict
 
         scheme, _, rest = self._expanded().partition("://")
+        url = f"{scheme.partition('+')[0]}://{rest}"
+        parts = urlsplit(self.url)
+        # libpq looks for a user up to the first slash: "allowed?@other/shop" leads elsewhere.
+        if str(conninfo_to_dict(url).get("host")).lower() != unquote(parts.hostname or "").lower():
+            raise HarnessError("fault-dependency-url-split", url=redacted(self.url))
         return psycopg.connect(
-            f"{scheme.partition('+')[0]}://{rest}",
+            url,
             # Otherwise PGHOSTADDR, PGPORT or a PGSERVICE could select a server that is not allowed.
             hostaddr="",
-            port=urlsplit(self.url).port or _PORTS[self._server],
+            port=parts.port or _PORTS[self._server],
             connect_timeout=_CONNECT_S,
             application_name=APPLICATION,
         )

@@ -155,6 +155,14 @@ def test_only_hosts_that_are_named_are_touched(server: PostgreSQL, redis_url: st
     assert ours(server) == 0
 
 
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_a_url_leads_where_it_seems_to_lead(server: PostgreSQL, mark: str) -> None:
+    # libpq looks for a user up to the first slash, but a host ends at these marks.
+    fault = DependencyFault(url=f"postgresql://127.0.0.2{mark}@127.0.0.1:{server.port}/postgres", fill=1)
+    with harness_error("fault-dependency-url-split"):
+        fault.check(Place(allowed=("127.0.0.2:5432",)))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_environment_selects_no_other_host(server: PostgreSQL, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOSTADDR", "127.0.0.2")  # nothing listens there
