@@ -36,9 +36,9 @@ def series_of(
 ) -> list[Series]:
     """The series of ``metrics``, or of all that comparisons show or gates name, in each place of the latest run.
 
-    ``runs``, the earliest first. A run counts in a phase if it had it with the load of the latest run, and its load
-    generator was not the limit there. With ``clean``, runs in which others took the cores for most of a phase are left
-    out of figures that this changes.
+    ``runs``, the earliest first. A run counts in a phase if it had it with the load of the latest run, was traced if
+    that was, and its load generator was not the limit there. With ``clean``, runs in which others took the cores for
+    most of a phase are left out of figures that this changes.
     """
     if not runs:
         return []
@@ -94,7 +94,9 @@ def _usable(
 ) -> Iterator[tuple[HistoryRun, PhaseMeasurement]]:
     for run, measurement in runs:
         had = measurement.phase(phase.name, phase.variant)
-        if had is not None and not had.generator_limited and (not had.goal or had.goal == phase.goal):
+        if had is None or had.generator_limited or had.traced != phase.traced:
+            continue
+        if not had.goal or had.goal == phase.goal:
             yield run, had
 
 

@@ -43,25 +43,29 @@ def pair_phases(a: Runs, b: Runs) -> Pairing:
                 left_out.append(message("compare-phase-missing", phase=name, side=side))
         if not all(sides):
             continue
-        goal = next(iter(sides[1].values())).goal
-        kept = []
+        like, kept = next(iter(sides[1].values())), []
         for runs in sides:
-            for run_id, phase in runs.items():
-                if phase.goal != goal:
-                    left_out.append(message("compare-other-load", phase=name, run=run_id, other=phase.goal, goal=goal))
-                elif phase.generator_limited:
-                    left_out.append(
-                        message("compare-generator-limited", phase=name, run=run_id, why=phase.generator_limited)
-                    )
-                elif phase.too_contaminated:
-                    left_out.append(message("compare-contaminated", phase=name, run=run_id))
-            usable = [phase for phase in runs.values() if not phase.generator_limited and not phase.too_contaminated]
-            kept.append([phase for phase in usable if phase.goal == goal])
+            doubts = {run_id: _why_left_out(phase, run_id, like) for run_id, phase in runs.items()}
+            left_out += [doubt for doubt in doubts.values() if doubt is not None]
+            kept.append([phase for run_id, phase in runs.items() if doubts[run_id] is None])
         if all(kept):
             pairs.append(PhasePair(name, *kept))
     if not pairs:
         raise HarnessError("compare-nothing-in-common", reasons=[*left_out])
     return Pairing(pairs, [*_of_runs(a, b), *left_out])
+
+
+def _why_left_out(phase: PhaseMeasurement, run_id: str, like: PhaseMeasurement) -> Message | None:
+    """Why a run's phase proves nothing beside that of B's first run; None if it does."""
+    if phase.goal != like.goal:
+        return message("compare-other-load", phase=phase.name, run=run_id, other=phase.goal, goal=like.goal)
+    if phase.traced != like.traced:
+        return message("compare-traced" if phase.traced else "compare-untraced", phase=phase.name, run=run_id)
+    if phase.generator_limited:
+        return message("compare-generator-limited", phase=phase.name, run=run_id, why=phase.generator_limited)
+    if phase.too_contaminated:
+        return message("compare-contaminated", phase=phase.name, run=run_id)
+    return None
 
 
 def _having(phase: str, runs: Runs) -> dict[str, PhaseMeasurement]:

@@ -20,6 +20,7 @@ from harness.messages import command_line_option
 from harness.plan.model.phase import Phase
 from harness.plan.model.run import RunPlan
 from harness.record.run_folder import RunFolder, read_model
+from harness.record.spans import Received, SpanWriter
 from harness.report.exporters.markdown import escaped
 from harness.store import open_store
 from tests.support.baselines import make_calibration
@@ -165,6 +166,18 @@ def test_a_phase_under_another_load_is_left_out(tmp_path: Path) -> None:
     alone = made(tmp_path, 3, phases=[steady(60, 20, name="held")])
     with harness_error("compare-nothing-in-common"):
         api.compare(a.path, alone.path)
+
+
+@pytest.mark.parametrize(("traced", "code"), [(3, "compare-traced"), (1, "compare-untraced")])
+def test_traced_runs_are_compared_with_traced_ones_only(tmp_path: Path, traced: int, code: str) -> None:
+    a, other, b = made(tmp_path, 1), made(tmp_path, 2), made(tmp_path, 3)
+    SpanWriter({1: a, 3: other}[traced].spans).close(Received())
+    if traced == 1:
+        SpanWriter(b.spans).close(Received())
+    said = compare(tmp_path, f"{a.run_id},{other.run_id}", b.run_id, "--json")
+    assert [remark["params"]["run"] for remark in said.json["remarks"] if remark["code"] == code] == [other.run_id]
+    with harness_error("compare-nothing-in-common"):
+        api.compare(other.path, b.path)
 
 
 def test_what_puts_a_comparison_in_doubt_is_remarked(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from harness.plan.model.run import Gate, RunPlan
 from harness.record.gate_result import GateResult
 from harness.record.resources import REFERENCE_WORK
 from harness.record.run_folder import RunFolder, read_model
+from harness.record.spans import Received, SpanWriter
 from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
 from tests.support.latencies import lognormal
@@ -34,6 +35,7 @@ def night(
     slower: float = 1.0,
     gates: tuple[str, ...] = GATES,
     sampled: Callable[[float], dict[str, dict[str, float]]] | None = None,
+    traced: bool = False,
 ) -> Summary:
     """What the ``number``th night concludes."""
     environment = make_environment().model_copy(update={"target_commit": f"c{number}"})
@@ -51,6 +53,8 @@ def night(
         sampled=sampled,
         epoch_s=datetime(2026, 2, number, 2, tzinfo=UTC).timestamp(),
     )
+    if traced:
+        SpanWriter(folder.spans).close(Received())
     with open_store(None, reports) as store:
         return conclude(folder, read_model(folder.plan, RunPlan), environment, store)
 
@@ -104,6 +108,13 @@ def test_cpu_time_at_equal_speed_counts_in_all_seconds(reports: Path, taken_s: i
     assert phase.contamination is not None
     assert (gate.status, gate.code, gate.seconds_left_out) == ("pass", "gate-no-step", 0)
     assert gate.observed == pytest.approx(phase.intervals["cpu_per_request"].value)
+
+
+def test_runs_that_were_traced_are_no_step_of_those_that_were_not(reports: Path) -> None:
+    for number in range(1, 10):
+        last = night(reports, number, slower=1.3 if number > 6 else 1.0, traced=number > 6)
+    gate = p95(last)
+    assert (gate.status, gate.code, gate.params["runs"]) == ("inconclusive", "gate-history-too-short", 3)
 
 
 def test_a_step_that_is_undone_no_longer_fails(reports: Path) -> None:
