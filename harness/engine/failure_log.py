@@ -56,7 +56,7 @@ class FailureLog:
             key = (endpoint, phase, max(0, int(end_s)), *failure)
             self._counts[key] = self._counts.get(key, 0) + 1
             if sample is not None:
-                self._samples.append([endpoint, phase, end_s, failure.text, sample])
+                self._samples.append([endpoint, phase, max(0.0, end_s), failure.text, sample])
 
     def take(self) -> tuple[list[list[Any]], list[list[Any]]]:
         """Return and forget counts ``[endpoint, phase, second, text, code, count]``, and samples.

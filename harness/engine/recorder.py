@@ -70,6 +70,8 @@ class Recorder:
         self._endpoints: dict[tuple[str, str], int] = {}
         """By (method, name): the endpoint's number, times :data:`_FLAGS`."""
         self._new_endpoints: list[Wire] = []
+        self._fold_at = math.inf
+        """How many numbers are aggregated at a time; none before the run begins, as its second 0 is not known yet."""
         self._noted: list[float] = []
         """Of each request: its endpoint (with flags), when it was due (or else sent), when it was sent, when it ended
         (``perf_counter``), and the bytes received."""
@@ -85,6 +87,7 @@ class Recorder:
     def begin(self, began_s: float) -> None:
         """The run's second 0 is at ``began_s`` of this machine's monotonic clock (``time.perf_counter``)."""
         self._began = began_s
+        self._fold_at = _FOLD_AT
 
     def shift(self, by_s: float) -> None:
         """Move the run's second 0 by a fraction of a millisecond, because the machine's clock runs fast or slow."""
@@ -133,7 +136,7 @@ class Recorder:
         noted += entry
         if self.keeps_traced and type(context) is dict and (trace := trace_of(context.get("traceparent"))):
             self._note_traced(trace, entry)
-        if len(noted) >= _FOLD_AT:
+        if len(noted) >= self._fold_at:
             self._fold()
 
     def on_request(

@@ -377,3 +377,16 @@ def test_no_trace_is_kept_unless_traces_are_on() -> None:
     recording = Recording()
     recording.request(start_s=49.5, ms=1_000, context={"traceparent": traceparent(bytes(range(16)))})
     assert recording.recorder.take_traced() == []
+
+
+def test_what_ended_before_the_run_began_counts_in_its_first_second() -> None:
+    recorder = Recorder(PhaseTrack(), {})
+    created_s = time.perf_counter()
+    for number in range(3000):  # more than are aggregated at a time
+        ended_s = created_s + number / 500
+        recorder.record("GET", "/login", ended_s - 0.01, ended_s, 7, ValueError("no") if number == 1 else None)
+    recorder.begin(created_s + 10)
+    requests, _, failures, samples = recorder.take(None)
+    assert {second: [row.requests for row in rows] for second, rows in rows_by_second(requests).items()} == {0: [3000]}
+    assert [failure[2] for failure in failures] == [0]
+    assert [sample[2] for sample in samples] == [0.0]
