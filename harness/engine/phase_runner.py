@@ -12,6 +12,7 @@ from locust.env import Environment
 
 from harness.cluster import messages
 from harness.engine.locust.runners import LoadMasterRunner
+from harness.engine.locust.user_dispatch import assume_users, is_dispatching
 from harness.engine.run_state import RunState
 from harness.engine.search_steps import LEAD_S, SearchSteps
 from harness.messages import message
@@ -52,6 +53,8 @@ class PhaseRunner:
         self._users_greenlet: gevent.Greenlet[..., None] | None = None
         self._asked_for: tuple[Any, ...] = (0, 1.0)
         """The last request to the runner: users, spawn rate and, from a shape, user classes."""
+        self._users_differ = False
+        """Whether others may run: those that arrivals created, or fewer, because a worker was lost meanwhile."""
         self._current: dict[str, Any] | None = None
         """What was last announced of the current phase."""
         self._search: SearchSteps | None = None
@@ -69,7 +72,7 @@ class PhaseRunner:
         """A worker was lost: the remaining ones take over its load."""
         if self._current is not None and self._current["open"]:
             self._send(self._current, from_s=self._run_state.now_s() + TAKE_OVER_S)
-        elif not self._runner.dispatching:
+        elif not is_dispatching(self._runner):
             self._ask_for(*self._asked_for)
 
     def end(self) -> None:
@@ -88,6 +91,7 @@ class PhaseRunner:
         held: int | None = None
         reason: PhaseEndReason = "done"
         if phase.model == "open":
+            self._users_differ = True
             # Arrivals create users as needed, so listeners that wait for all users need not wait any longer.
             users = self._runner.user_count
             self._environment.events.spawning_complete.fire(user_count=users)
@@ -177,9 +181,14 @@ class PhaseRunner:
     def change_users(self, start: float, end: float, duration_s: float) -> None:
         """Have Locust change the number of users over the duration, or at once if start and end are equal."""
         users = round(end)
-        if start == end and users == self._asked_for[0]:
+        # A pause after arrivals keeps the users that they created: arrivals may still wait for one.
+        if start == end and users == self._asked_for[0] and not (users and self._users_differ):
             return
+        self._users_differ = False
         distance = abs(users - round(start))
+        if distance:
+            self.end()
+            assume_users(self._runner, round(start))
         rate = distance / duration_s if distance else max(1.0, float(users), float(self._runner.user_count))
         self._ask_for(users, rate)
 

@@ -93,11 +93,6 @@ class LoadMasterRunner(MasterRunner):
             self._users_dispatcher.remove_worker(client)
 
     @property
-    def dispatching(self) -> bool:
-        """Whether the number of users is being changed, which also moves those of a lost worker."""
-        return self._users_dispatcher is not None and bool(self._users_dispatcher.dispatch_in_progress)
-
-    @property
     def preparing_test(self) -> bool:
         """Whether a worker has not run the scenario's ``test_start`` yet."""
         return bool(self.clients.ready or self.clients.spawning)
