@@ -25,6 +25,8 @@ _SHARE_FLOOR = 0.1
 _Found = tuple[HistoryRun, Interval]
 _Speeds = dict[str, float]
 """How long reference work took, in ms, by run."""
+_Accepted = Sequence[tuple[Accepted, set[str]]]
+"""Each with the runs up to the accepted one, whether or not that counts in a phase."""
 
 
 def series_of(
@@ -42,11 +44,13 @@ def series_of(
     """
     if not runs:
         return []
+    ids = [run.run_id for run, _ in runs]
+    until = [(entry, set(ids[: ids.index(entry.run_id) + 1])) for entry in accepted if entry.run_id in ids]
     return [
         series
         for phase in runs[-1][1].phases
         for endpoint, metric in _figures(phase, metrics)
-        if (series := _of_phase(runs, phase, endpoint, metric, accepted, clean)) is not None
+        if (series := _of_phase(runs, phase, endpoint, metric, until, clean)) is not None
     ]
 
 
@@ -55,7 +59,7 @@ def _of_phase(
     phase: PhaseMeasurement,
     endpoint: str,
     metric: Metric[Any],
-    accepted: Sequence[Accepted],
+    accepted: _Accepted,
     clean: bool,
 ) -> Series | None:
     usable = list(_usable(runs, phase))
@@ -105,7 +109,7 @@ def _series(
     endpoint: str,
     metric: Metric[Any],
     found: Sequence[_Found],
-    accepted: Sequence[Accepted],
+    accepted: _Accepted,
     speeds: _Speeds,
     at_equal_speed: bool,
 ) -> Series:
@@ -155,7 +159,7 @@ def _step(
     before: float,
     after: float,
     metric: Metric[Any],
-    accepted: Sequence[Accepted],
+    accepted: _Accepted,
     machine_slower: float | None,
 ) -> Step:
     if metric.unit.is_share:
@@ -163,7 +167,6 @@ def _step(
     else:
         change = after / before - 1 if before > 0 else None
     meaning: Meaning = "better" if (after > before) == (metric.better == "higher") else "worse"
-    later = {run.run_id for run, _ in found[at:]}
     return Step(
         before=found[at - 1][0],
         after=found[at][0],
@@ -172,7 +175,7 @@ def _step(
         change=change,
         meaning=meaning,
         machine_slower=machine_slower,
-        accepted=next((entry for entry in accepted if entry.run_id in later), None),
+        accepted=next((entry for entry, until in accepted if found[at][0].run_id in until), None),
     )
 
 

@@ -117,6 +117,16 @@ def test_runs_that_were_traced_are_no_step_of_those_that_were_not(reports: Path)
     assert (gate.status, gate.code, gate.params["runs"]) == ("inconclusive", "gate-history-too-short", 3)
 
 
+def test_accepting_a_run_that_does_not_count_accepts_the_level_it_is_at(reports: Path) -> None:
+    for number in range(1, 10):
+        last = night(reports, number, slower=1.3 if number > 6 else 1.0)
+    assert last.verdict == "fail"
+    traced = night(reports, 10, slower=1.3, traced=True)
+    with open_store(None, reports) as store:
+        store.accept(RunEntry(traced, make_environment().fingerprint, reports / traced.run_id), "checks", most=10)
+    assert p95(night(reports, 11, slower=1.3)).status == "pass"
+
+
 def test_a_step_that_is_undone_no_longer_fails(reports: Path) -> None:
     for number in range(1, 10):
         last = night(reports, number, slower=1.3 if number > 6 else 1.0)
