@@ -93,9 +93,12 @@ def beside_baseline(
 def undecided_row(recording: Recording, runs: Sequence[str], gate: UndecidedGate) -> int:
     """How many of the baseline's ``runs``, latest first, have left ``gate`` undecided in a row.
 
-    At least :data:`FEWEST_BEFORE` are left to compare with; while there are no clear ones, the first.
+    At least :data:`FEWEST_BEFORE` are left to compare with; while there are no clear ones, the first. Pinned runs are
+    no row: who pinned them wants to be compared with all of them.
     """
     assert recording.baseline is not None
+    if recording.baseline.window is None:
+        return 0
     undecided = [gate in recording.baseline.undecided.get(run_id, ()) for run_id in runs]
     row = undecided.index(False) if False in undecided else len(undecided)
     return max(0, min(row, len(undecided) - FEWEST_BEFORE))

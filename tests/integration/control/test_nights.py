@@ -29,11 +29,11 @@ def night(
     *,
     slower: float = 1.0,
     gate: str = "p95 <= baseline + 10%",
-    window: int = 10,
+    window: int | None = 10,
     noise: float = NOISE,
     others_percent: float = 2.0,
 ) -> Summary:
-    """What the ``number``th night concludes; the window is set after each, as the recipe says.
+    """What the ``number``th night concludes; the window is set after each, as the recipe says, or None: it is pinned.
 
     ``others_percent``: how much others take of two cores, all night.
     """
@@ -59,7 +59,11 @@ def night(
     )
     with open_store(None, reports) as store:
         summary = conclude(folder, read_model(folder.plan, RunPlan), environment, store)
-        store.set_window(RunEntry(summary, environment.fingerprint, folder.path), window)
+        entry = RunEntry(summary, environment.fingerprint, folder.path)
+        if window is None:
+            store.set_baseline(entry, replace=False)
+        else:
+            store.set_window(entry, window)
     return summary
 
 
@@ -114,3 +118,10 @@ def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> No
     rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
     assert rows == [[], [], [], [], [], [6], [7]]
     assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]
+
+
+def test_nights_that_are_compared_with_pinned_runs_are_judged_one_by_one(reports: Path) -> None:
+    tight = "p95 <= baseline + 0.1%"
+    nights = [night(reports, number, gate=tight, window=None, noise=0.0) for number in range(1, 8)]
+    assert {summary.verdict for summary in nights} == {"inconclusive"}
+    assert [summary.gates[0].code for summary in nights[3:]] == ["gate-within-noise"] * 4
