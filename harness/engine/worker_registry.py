@@ -90,6 +90,7 @@ class WorkerRegistry:
         worker = self.worker_at(index)
         if worker is not None:
             del self.workers[worker]
+            self._runner.forget_users_of(worker)  # Locust would give it users, and wait for it
         if index < self._plan.workers:
             self.failure = message("worker-ended-before-start", worker=index, reason=reason)
             return

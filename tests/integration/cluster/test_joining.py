@@ -6,12 +6,14 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import locust
+
 from harness.cluster import messages
 from harness.cluster.joining import join_request
 from harness.cluster.listen_address import ListenAddress
 from harness.cluster.secret import Keys, new_secret
 from harness.control.load_processes import LoadProcesses
-from harness.messages import Message
+from harness.messages import Message, message
 from harness.record.journal import Journal
 from harness.record.run_folder import RunFolder
 from tests.support.children import wait_until
@@ -193,3 +195,35 @@ def test_a_worker_whose_event_loop_is_blocked_is_not_lost(server: CountingServer
     assert journal.events == []
     assert max(worker.lag_ms for second in journal.seconds for worker in second.workers) > 3_500
     assert requests_by_endpoint(journal) == server.served
+
+
+def test_a_worker_that_leaves_before_the_run_gets_no_users(server: CountingServer, tmp_path: Path) -> None:
+    """Another one takes its number."""
+    secret = new_secret()
+    peers: list[Peer] = []
+
+    def join(load: LoadProcesses, index: int, name: str) -> Peer:
+        peers.append(peer := Peer(load.port, Keys.derive(secret), name))
+        peer.send_message("client_ready", locust.__version__)
+        peer.send_message(messages.JOINED, {"index": index, "host": name, "clock_ms": [0.0, 0.0]})
+        return peer
+
+    def act(load: LoadProcesses, _: Journal) -> None:
+        if not peers:
+            leaving = join(load, 1, "leaving")
+            leaving.send_message(messages.FAILED, {"index": 1, "reason": message("worker-left").to_data()})
+            leaving.send_message(messages.JOIN, join_request(1) | {"versions": {"harness": "0.0.1"}})
+            rejection_of(leaving)  # so its number is free
+            state = {"state": "running", "current_cpu_usage": 0, "current_memory_usage": 0, "clock_ms": None, "sent": 0}
+            for index in (1, 2):
+                join(load, index, f"staying {index}").send_message("heartbeat", state)
+        for peer in peers[1:]:
+            if (reply := peer.receive(0)) and reply[0] == messages.FINISH:
+                peer.send_message(messages.FINISHED, {"dropped": 0, "errors": [], "exit_code": None})
+
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 3))]).model_copy(update={"remote_workers": 2})
+    journal = put_load(plan, server.url, tmp_path, act, listen_address=ListenAddress(secret=secret))
+    for peer in peers:
+        peer.close()
+    assert (journal.end_reason, journal.events) == ("done", [])
+    assert max(worker.users for second in journal.seconds for worker in second.workers) == 2
