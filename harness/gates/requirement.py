@@ -203,12 +203,11 @@ def side_of(requirement: Requirement, observed: Interval, limit: float) -> GateS
 
 def _status(requirement: Requirement, observed: Interval, limit: float) -> GateStatus:
     if isinstance(requirement.measures.statistic, Proportion):
-        if limit == 0 and requirement.comparator == "<=":
-            # "None at all" is a rule for this run, not an estimate of a rate.
-            return "pass" if observed.value == 0 else "fail"
-        if limit == 100 and requirement.comparator == ">=":  # all of them: likewise
-            return "pass" if observed.value == 100 else "fail"
-        if requirement.baseline and observed.value == 0 and requirement.is_upper:
-            # No run can do better than none.
-            return "pass"
+        best = 0 if requirement.is_upper else 100
+        if requirement.baseline:
+            # No run can do better than none, or all. Anything else has noise, even if the baseline was that good.
+            return "pass" if observed.value == best else side_of(requirement, observed, limit)
+        if limit == best and requirement.comparator in ("<=", ">="):
+            # "None at all", or all, is a rule for this run, not an estimate of a rate.
+            return "pass" if observed.value == best else "fail"
     return side_of(requirement, observed, limit)

@@ -371,6 +371,16 @@ def test_no_failure_never_breaks_a_gate_against_a_baseline(tmp_path: Path) -> No
     assert only(judge(folder)).status == "pass"
 
 
+def test_a_single_failure_does_not_fail_beside_a_baseline_without_any(tmp_path: Path) -> None:
+    before = record_run(tmp_path, run_id="before", phases=PHASES)
+    gates, once = [gate("error_rate <= baseline", "steady")], [Failing(0.0005, phase="steady")]
+    folder = record_run(tmp_path, phases=PHASES, gates=gates, failures=once)
+    baseline_of(before, before, before, into=folder)
+    result = only(judge(folder))
+    assert result.observed
+    assert (result.status, result.limit) == ("inconclusive", 0)
+
+
 def test_a_baseline_of_another_machine_is_not_compared_with(tmp_path: Path) -> None:
     before = record_run(tmp_path, run_id="before", phases=PHASES, environment=make_environment("aaaa"))
     folder = record_run(tmp_path, phases=PHASES, gates=[gate("p95 <= baseline + 10%", "steady")])
