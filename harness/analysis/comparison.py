@@ -82,7 +82,7 @@ def _figures(
     """Those figures that both builds have, in the order of B's first run; also those that its gates name."""
     named = [run_metric(name, better) for name, better in pair.b[0].named.items()]
     metrics = [*(metric for metric in declared.values() if metric.compared), *named]
-    for endpoint in pair.b[0].endpoints:
+    for endpoint in dict.fromkeys(name for phase in pair.b for name in phase.endpoints):
         a, b = (
             [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
         )

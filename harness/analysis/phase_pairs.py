@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from harness.analysis.run_sets import ENOUGH_RUNS
 from harness.errors import HarnessError
 from harness.messages import Message, message
+from harness.plan.bench import name_of
 from harness.record.comparison import MeasuredRun
-from harness.record.measurement import PhaseMeasurement
+from harness.record.measurement import BENCHMARKS, PhaseMeasurement
 
 Runs = Sequence[MeasuredRun]
 
@@ -50,6 +51,7 @@ def pair_phases(a: Runs, b: Runs) -> Pairing:
             kept.append([phase for run_id, phase in runs.items() if doubts[run_id] is None])
         if all(kept):
             pairs.append(PhasePair(name, *kept))
+            left_out += _missing_benchmarks(pairs[-1])
     if not pairs:
         raise HarnessError("compare-nothing-in-common", reasons=[*left_out])
     return Pairing(pairs, [*_of_runs(a, b), *left_out])
@@ -66,6 +68,14 @@ def _why_left_out(phase: PhaseMeasurement, run_id: str, like: PhaseMeasurement) 
     if phase.too_contaminated:
         return message("compare-contaminated", phase=phase.name, run=run_id)
     return None
+
+
+def _missing_benchmarks(pair: PhasePair) -> Iterator[Message]:
+    """Which benchmarks only one build has: the verdict says nothing of them."""
+    a, b = ({test for phase in side for test in phase.endpoints} for side in (pair.a, pair.b))
+    for side, missing in (("A", b - a), ("B", a - b)):
+        if pair.name == BENCHMARKS and missing:
+            yield message("compare-benchmarks-missing", side=side, names=sorted(map(name_of, missing)))
 
 
 def _having(phase: str, runs: Runs) -> dict[str, PhaseMeasurement]:

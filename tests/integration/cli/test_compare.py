@@ -157,6 +157,22 @@ def test_benches_are_compared_by_benchmark(tmp_path: Path) -> None:
     assert outcomes(said, "test_page")["mean"] == "not worse"
 
 
+def test_benchmarks_that_only_one_build_has_are_named(tmp_path: Path) -> None:
+    names = ("m.py::test_page", "m.py::test_cart", "m.py::test_new")
+    rounds = {name: np.random.default_rng(5).lognormal(-7, 0.05, 400).tolist() for name in names}
+    benches = {
+        number: bench_folder(
+            tmp_path, {name: rounds[name] for name in tests}, name=f"20260102T030405Z-shop-bench-{number:04}"
+        ).run_id
+        for number, tests in ((1, names[:2]), (2, names[::2]), (3, names[1:]))
+    }
+    remarks = compare(tmp_path, benches[1], benches[2], "--json").json["remarks"]
+    missing = [one["params"] for one in remarks if one["code"] == "compare-benchmarks-missing"]
+    assert missing == [{"side": "A", "names": ["test_new"]}, {"side": "B", "names": ["test_cart"]}]
+    both = compare(tmp_path, benches[1], f"{benches[2]},{benches[3]}", "--json")
+    assert outcomes(both, "test_cart")
+
+
 def test_a_phase_under_another_load_is_left_out(tmp_path: Path) -> None:
     a = made(tmp_path, 1, phases=[ramp(seconds=5), steady(50, 20, name="held"), steady(10, 20, name="low")])
     b = made(tmp_path, 2, phases=[steady(60, 20, name="held"), steady(10, 20, name="low")])
