@@ -96,9 +96,24 @@ class _Supervisor:
         listener = None if order["control"] is None else _listen(order["control"])
         try:
             root = start()
-        except OSError as error:
-            self._send({"error": error.strerror or str(error)})
+        except (OSError, ValueError) as error:  # ValueError: a null character in the command or a variable
+            self._send({"error": getattr(error, "strerror", None) or str(error)})
             return
+        try:
+            self._watch(order, root, start, listener, reader, output)
+        except BaseException:  # raised again: the log cannot be opened, say
+            self._kill_all(root)  # its first process would end with this one, the others would not
+            raise
+
+    def _watch(
+        self,
+        order: dict[str, Any],
+        root: subprocess.Popen[bytes],
+        start: Callable[[], subprocess.Popen[bytes]],
+        listener: socket.socket | None,
+        reader: int | None,
+        output: int,
+    ) -> None:
         self._send({"pid": root.pid})
         if listener is None:
             os.close(output)

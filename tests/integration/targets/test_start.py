@@ -284,6 +284,7 @@ serve(sys.argv[1])
     ("command", "code", "exit_code"),
     [
         ("no-such-program --port {port}", "target-not-started", ExitCode.BROKEN),
+        ("sleep 1\0", "target-not-started", ExitCode.BROKEN),
         ("app 'unfinished", "target-command-invalid", ExitCode.USAGE),
         ("  ", "target-command-empty", ExitCode.USAGE),
     ],
@@ -292,6 +293,15 @@ def test_an_invalid_command_is_rejected(tmp_path: Path, command: str, code: str,
     with pytest.raises(HarnessError) as raised:
         start_target(CommandTarget(command=command), run_folder(tmp_path))
     assert (raised.value.code, raised.value.exit_code) == (code, exit_code)
+
+
+def test_nothing_outlives_a_supervisor_that_cannot_write_the_log(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    script = f"sleep 300 & echo $! > {started}.new; mv {started}.new {started}; wait"
+    process = SupervisedProcess(["sh", "-c", script], os.environ, tmp_path)  # a folder cannot be opened
+    assert wait_until(lambda: process.poll() is not None)
+    process.stop(0)
+    assert not started.exists() or not psutil.pid_exists(int(started.read_text()))
 
 
 def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path) -> None:
