@@ -45,7 +45,7 @@ WINDOW = 10
     metavar="N",
     help="Compare with the last N runs that were not judged worse, from now on.",
 )
-@click.option("--force", is_flag=True, help="Use the run even if it failed or was broken.")
+@click.option("--force", is_flag=True, help="Use the run even if it failed, was broken or was interrupted.")
 @options.out
 @options.as_json
 def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool, out: Path, as_json: bool) -> None:
@@ -172,7 +172,12 @@ def _judged(folder: RunFolder) -> Summary:
 
 def _reject_unfit(summary: Summary, force: bool) -> None:
     reason = summary.reasons[0] if summary.reasons else summary.verdict
-    code = {"fail": "baseline-run-failed", "broken": "baseline-run-broken"}.get(summary.verdict)
+    unfit: dict[int, str] = {
+        ExitCode.FAIL: "baseline-run-failed",
+        ExitCode.BROKEN: "baseline-run-broken",
+        ExitCode.INTERRUPTED: "baseline-run-interrupted",
+    }
+    code = unfit.get(summary.exit_code)
     if code is not None and not force:
         raise HarnessError(code, where=summary.run_id, reason=reason, force=Option("force"))
 

@@ -112,9 +112,8 @@ def test_set_up_to_joins_while_there_are_fewer_and_then_leaves_the_baseline_alon
         ({"require": "p95 < 91ms", "observed": 90.0, "limit": 91.0}, {}, False),
         ({"require": "p95 < 91ms"}, {}, False),  # nothing was seen
         ({"require": "p95 <= baseline", "observed": 90.0, "phase": "held"}, {"generator_limited": "100 % CPU"}, False),
-        ({"require": "p95 <= baseline", "observed": 90.0}, {"exit_code": 130}, False),
     ],
-    ids=["no baseline yet", "too close to it", "too close to a limit", "nothing seen", "generator", "interrupted"],
+    ids=["no baseline yet", "too close to it", "too close to a limit", "nothing seen", "generator"],
 )
 def test_set_up_to_takes_of_inconclusive_runs_those_that_only_lack_a_baseline(
     gate: dict[str, Any], more: dict[str, Any], held: bool, reports: Path
@@ -122,12 +121,22 @@ def test_set_up_to_takes_of_inconclusive_runs_those_that_only_lack_a_baseline(
     folder = made_run(reports, 1, verdict="inconclusive", generator_limited=more.get("generator_limited"))
     judged = read_model(folder.summary, Summary)
     gates = [GateResult(require="error_rate < 1%", status="pass"), GateResult(status="inconclusive", **gate)]
-    judged = judged.model_copy(update={"gates": gates, "exit_code": more.get("exit_code", 3)})
+    judged = judged.model_copy(update={"gates": gates, "exit_code": 3})
     write_text(folder.summary, judged.to_json())
     result = baseline(reports, "set", "latest", "--up-to", "3")
     assert (result.exit_code, result.code) == ((0, None) if held else (2, "baseline-run-undecided")), result.err
     assert len(baseline(reports, "list", "--json").json) == held
     assert baseline(reports, "set", "latest", "--up-to", "3", "--force").exit_code == 0
+
+
+def test_an_interrupted_run_is_no_baseline_unless_forced(reports: Path) -> None:
+    folder = made_run(reports, 1, verdict="inconclusive")
+    judged = read_model(folder.summary, Summary).model_copy(update={"exit_code": 130})
+    write_text(folder.summary, judged.to_json())
+    for more in ([], ["--add"], ["--up-to", "3"]):
+        result = baseline(reports, "set", "latest", *more)
+        assert (result.exit_code, result.code) == (2, "baseline-run-interrupted")
+    assert baseline(reports, "set", "latest", "--force").exit_code == 0
 
 
 def test_set_prints_the_baseline_as_json(reports: Path) -> None:
