@@ -5,6 +5,7 @@ A check is only noted, as three numbers, and numpy counts them once a second: se
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class CheckRecorder:
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
         """As they are shown, by number."""
+        self._fold_at = math.inf
+        """How many numbers are counted at a time; none before the first :meth:`take`: the run may not have begun."""
         self._noted: list[float] = []
         """Of each check: twice the number of its name (plus 1 if it failed), when what it looks at began, and when it
         was made (``perf_counter``)."""
@@ -71,7 +74,7 @@ class CheckRecorder:
         noted += (2 * number + (not ok), began_s, made_s)
         if not ok:
             self._sample(number, detail, made_s)
-        if len(noted) >= _FOLD_AT:
+        if len(noted) >= self._fold_at:
             self._fold()
         return place
 
@@ -124,6 +127,7 @@ class CheckRecorder:
 
     def take(self) -> tuple[list[list[Any]], list[list[Any]]]:
         """Return and forget counts ``[name, phase, second, passed, failed]`` and samples ``[name, at_s, text]``."""
+        self._fold_at = _FOLD_AT
         self._fold()
         counts, self._counts = self._counts, {}
         samples, self._samples = self._samples, []

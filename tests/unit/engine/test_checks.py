@@ -95,3 +95,13 @@ def test_a_check_is_true_if_it_holds_and_is_counted_in_a_worker(
     monkeypatch.setattr(checks, "_recorder", None)
     assert check("lost_writes", 3) == Check("lost_writes", 3)
     assert recorder.take() == ([], [])
+
+
+def test_checks_before_the_run_began_count_in_its_first_second() -> None:
+    made_s = time.perf_counter()
+    began_s = [made_s - 100]
+    recorder = CheckRecorder(PhaseTrack(), lambda: time.perf_counter() - began_s[0])
+    for _ in range(5000):  # more than are counted at a time
+        recorder.note("early", True, made_s, made_s)
+    began_s[0] = made_s + 10
+    assert recorder.take()[0] == [["early", 0, 0, 5000, 0]]
