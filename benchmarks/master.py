@@ -104,7 +104,7 @@ class _Master:
                 **{"host": "127.0.0.1", "port": 0},
             )
         os.close(writer)
-        self.process.stdin.write(b'{"target": "http://127.0.0.1", "left_out": [], "data": null}\n')
+        self.process.stdin.write(b'{"target": "http://127.0.0.1", "left_out": [], "data": null, "feeders": []}\n')
         self._stdout = os.fdopen(reader)
         line = self._stdout.readline()
         if not line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count, islice
 from pathlib import Path
 
 import psycopg
@@ -95,10 +96,13 @@ def test_a_limit_of_a_role_or_database_does_not_fill_the_server(
 def test_too_few_open_files_do_not_fill_the_server(server: PostgreSQL, place: Place) -> None:
     fault = DependencyFault(url=server.url, fill=True)
     fault.check(place)  # imports
-    most = 10 + max(int(each.name) for each in Path("/proc/self/fd").iterdir())
-    with open_files_limited(most), harness_error("fault-dependency-refused"):
-        fault.begin(place)
-    fault.end(place)
+    opened = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    most = list(islice((number for number in count() if number not in opened), 10))[-1]
+    try:
+        with open_files_limited(most), harness_error("fault-dependency-refused"):
+            fault.begin(place)
+    finally:
+        fault.end(place)
     assert wait_until(lambda: ours(server) == 0)
 
 
