@@ -38,13 +38,13 @@ memory = false
 [[phase]]
 kind = "steady"
 users = 8
-duration = "19s"
+duration = "22s"
 
 [[fault]]
 name = "broken"
 kind = "command"
 at = "6s"
-for = "3s"
+for = "6s"
 start = "touch {flag}"
 stop = "rm -f {flag}"
 """
@@ -85,7 +85,7 @@ def test_each_gate_judges_its_own_seconds(summary: dict[str, Any]) -> None:
     assert {gate["require"]: gate["status"] for gate in summary["gates"]} == GATES
     own, under, recovery = summary["gates"]
     assert own["observed"] == 0
-    # All requests fail under it, except those of its first second that came before it.
+    # All requests fail under it, except those of its first second that came before it: one of seven seconds at most.
     assert under["observed"] > 80
     assert recovery["observed"] == pytest.approx(RECOVERY_S, abs=1.2)
 
@@ -93,7 +93,7 @@ def test_each_gate_judges_its_own_seconds(summary: dict[str, Any]) -> None:
 def test_the_fault_and_its_seconds_are_in_the_summary(summary: dict[str, Any]) -> None:
     (fault,) = summary["faults"]
     assert (fault["name"], fault["kind"], fault["phase"], fault["problem"]) == ("broken", "command", "steady", None)
-    assert fault["end_s"] - fault["start_s"] == pytest.approx(3, abs=1)
+    assert fault["end_s"] - fault["start_s"] == pytest.approx(6, abs=1)
     (phase,) = summary["phases"]
     assert {*range(int(fault["start_s"]), int(fault["end_s"]) + 1)} <= set(phase["faulted"]["seconds"])
     assert phase["intervals"]["error_rate"]["value"] > 10
