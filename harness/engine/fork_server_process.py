@@ -16,6 +16,7 @@ import threading
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from os import close  # before gevent replaces it by one that waits for an event loop, which never runs here
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
                 return order, descriptors
             handle = os.pidfd_open(pid)
             send(channel, pid, [handle])
-            os.close(handle)
+            close(handle)
         for each in descriptors:
-            os.close(each)
+            close(each)
 
 
 def _become(server: int, order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
@@ -101,7 +102,7 @@ def _become(server: int, order: Mapping[str, Any], descriptors: Sequence[int]) -
     os.chdir(order["folder"])
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
-        os.close(descriptor)
+        close(descriptor)
     sys.argv = [order["module"]]
     sys.orig_argv[:] = [*sys.orig_argv[:-3], order["module"]]
     _show_command(sys.orig_argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,38 @@ def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, stat
     with verifying(fork_server(), tmp_path, body) as process:
         assert process.wait(60) == status
         assert process.poll() == status
+
+
+def test_a_server_keeps_nothing_open_of_what_it_started(tmp_path: Path) -> None:
+    opened = []
+    with ForkServer() as server:
+        for _ in range(3):
+            with verifying(server, tmp_path, "pass") as process:
+                parent = psutil.Process(process.pid).parent()
+                assert parent is not None
+                assert process.wait(60) == 0
+            opened.append(parent.num_fds())
+    assert opened[1:] == opened[:1] * 2
+
+
+def test_the_end_of_a_process_ends_the_pipes_that_it_had(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    options = {
+        "hook": "verify",
+        "files": [str(scenario(tmp_path, VERIFYING + "pass"))],
+        "url": "",
+        "data": [],
+        "rows": [],
+    }
+    process = fork_server().start(HOOK, stdout=writer, stderr=writer, **options)
+    os.close(writer)
+    with process.stdin, os.fdopen(reader, "rb", buffering=0) as printed:
+        while (ready := bool(select.select([printed], [], [], 60)[0])) and printed.read(4096):
+            pass
+        assert ready
+        assert process.wait(60) == 0
+        with pytest.raises(BrokenPipeError):
+            process.stdin.write(b"nobody reads this")
 
 
 def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(tmp_path: Path) -> None:
