@@ -143,15 +143,15 @@ def _modules(parts: list[str], folders: list[Path]) -> Iterator[Path]:
         at = folder
         some = False
         for part in parts:
-            if (module := at / f"{part}.py").is_file():
+            if _is_file(module := at / f"{part}.py"):
                 yield module
                 some = True
                 break
             at = at / part
-            if (package := at / "__init__.py").is_file():
+            if _is_file(package := at / "__init__.py"):
                 yield package
                 some = True
-            elif not at.is_dir():
+            elif not os.path.isdir(at):  # noqa: PTH112  (as in _is_file)
                 break
         if some:
             return
@@ -162,6 +162,11 @@ def _named(text: str, folders: list[Path]) -> Iterator[Path]:
         return
     for folder in folders:
         path = folder / text
-        if ".." not in path.parts and path.is_file():
+        if ".." not in path.parts and _is_file(path):
             yield path
             return
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file that this user may find: ``Path.is_file`` raises in a folder that the user may not enter."""
+    return os.path.isfile(path)  # noqa: PTH113

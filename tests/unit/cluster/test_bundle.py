@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from harness.cluster import bundle
 from harness.cluster.bundle import Bundle, collect
 from tests.support.errors import harness_error
+from tests.support.requirements import require_program, require_root
 
 
 def write(folder: Path, **files: str) -> None:
@@ -133,3 +136,16 @@ def test_it_is_laid_down_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_path_outside_the_folder_is_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="leads out of the folder"):
         Bundle((name,), {name: b""}).write_to(tmp_path / "inside")
+
+
+def test_names_of_what_cannot_be_looked_up_are_left_out(tmp_path: Path) -> None:
+    """A path in a folder that this user may not enter is like one that is not there, and so is one too long."""
+    require_root()
+    names = f"import {'m' * 300}, closed.lib\nA = 'closed/ids.txt'\nopen('ids.txt')"
+    write(tmp_path, buy_DOT_py=names, ids_DOT_txt="1", closed__ids_DOT_txt="2", closed__lib_DOT_py="")
+    (tmp_path / "closed").chmod(0)
+    code = "import sys; from pathlib import Path; from harness.cluster.bundle import collect;"
+    code += "print(*collect([Path(sys.argv[1])], Path.cwd()).files)"
+    as_others = [require_program("setpriv", "util-linux"), "--bounding-set", "-dac_override,-dac_read_search"]
+    command = [*as_others, sys.executable, "-c", code, str(tmp_path / "buy.py")]
+    assert subprocess.check_output(command, text=True).split() == ["buy.py", "ids.txt"]
