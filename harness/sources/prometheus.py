@@ -135,8 +135,10 @@ def parse(text: str, wanted: Sequence[Selector], *, is_openmetrics: bool, url: s
     from prometheus_client.parser import text_string_to_metric_families as prometheus
 
     names = [selector.prefix for selector in wanted]
-    prefixes = ("# EOF", *names, *(f"# TYPE {_ENDING.sub('', name)}" for name in names))
-    lines = "\n".join(line for line in text.split("\n") if line.startswith(prefixes))
+    families = [_ENDING.sub("", name) for name in names]
+    # The parser of OpenMetrics rejects a part of a histogram.
+    prefixes = ("# EOF", *(families if is_openmetrics else names), *(f"# TYPE {family}" for family in families))
+    lines = "\n".join(line for line in text.split("\n") if line and line.startswith(prefixes))
     if not lines and not _is_page(text):
         raise HarnessError("metrics-not-prometheus", url=url, reason="no line of it is a metric")
     values, found = Values(), set[str]()

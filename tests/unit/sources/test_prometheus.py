@@ -72,6 +72,31 @@ def test_openmetrics_is_read_with_its_exemplars() -> None:
     assert read("orders", page=page, is_openmetrics=True) == Values({}, {"orders": 3})
 
 
+OPENMETRICS = """\
+# TYPE orders counter
+orders_total 3.0
+# TYPE took_seconds histogram
+took_seconds_bucket{le="1.0"} 4.0
+took_seconds_bucket{le="+Inf"} 5.0
+took_seconds_sum 2.5
+took_seconds_count 5.0
+# EOF
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "counters"),
+    [
+        (["took_seconds_count"], {"took_seconds_count": 5}),
+        (["took_seconds_sum", "took_seconds_count"], {"took_seconds_sum": 2.5, "took_seconds_count": 5}),
+        (["*_count"], {"took_seconds_count": 5}),
+        (["*_total", "took_seconds"], {"orders_total": 3, "took_seconds_sum": 2.5, "took_seconds_count": 5}),
+    ],
+)
+def test_parts_of_an_openmetrics_page_are_read(texts: list[str], counters: dict[str, float]) -> None:
+    assert read(*texts, page=OPENMETRICS, is_openmetrics=True) == Values({}, counters)
+
+
 def test_a_name_that_is_almost_a_series_is_not_found() -> None:
     _, found = parse(PAGE, selectors("pool_in_use", "pool_in_us"), is_openmetrics=False, url="http://x")
     assert found == {"pool_in_use"}
