@@ -43,12 +43,13 @@ _DATABASE = """
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_bytes
 FROM pg_stat_database WHERE datname = current_database()
 """
-_HAS_STATEMENTS = """
-SELECT 1 FROM pg_extension
-WHERE extname = 'pg_stat_statements' AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'
+_SCHEMA_OF_STATEMENTS = """
+SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+WHERE extname = 'pg_stat_statements' AND current_setting('pg_stat_statements.max', true) IS NOT NULL
 """
+"""Only a server that has loaded the library has its settings. Not every role may read ``shared_preload_libraries``."""
 _STATEMENTS = """
-SELECT left(query, 1000), calls, total_exec_time, rows FROM pg_stat_statements
+SELECT left(query, 1000), calls, total_exec_time, rows FROM {schema}.pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query NOT LIKE '/* harness */%'
 ORDER BY total_exec_time DESC LIMIT 1000
 """
@@ -72,10 +73,9 @@ class PostgresqlSource(Source):
 
     def statements(self) -> dict[str, list[float]]:
         """Empty if the extension ``pg_stat_statements`` is not in this database."""
-        if not self._rows(_HAS_STATEMENTS):
-            return {}
         totals: dict[str, list[float]] = {}
-        for text, *counts in self._rows(_STATEMENTS):
+        schemas = self._rows(_SCHEMA_OF_STATEMENTS)
+        for text, *counts in self._rows(_STATEMENTS.format(schema=schemas[0][0])) if schemas else ():
             one = totals.setdefault(redacted(" ".join(text.split())), [0.0, 0.0, 0.0])
             one[:] = [total + float(count) for total, count in zip(one, counts, strict=True)]
         return totals

@@ -85,6 +85,24 @@ def test_postgresql_counts_statements_where_it_has_the_extension(postgresql: Pos
     source.close()
 
 
+def test_any_role_counts_its_statements_in_any_schema(postgresql: PostgreSQL) -> None:
+    url = postgresql.new_database()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE shopkeeper LOGIN")
+        own = url.replace("postgres@", "shopkeeper@")
+        source = PostgresqlSource(own, [])
+        assert source.statements() == {}
+        owner.execute('CREATE SCHEMA "Extra"')
+        owner.execute('GRANT USAGE ON SCHEMA "Extra" TO shopkeeper')
+        owner.execute('CREATE EXTENSION pg_stat_statements SCHEMA "Extra"')
+        with psycopg.connect(own) as client:
+            client.execute("SELECT 'a shopkeeper''s'")
+        assert source.statements()["SELECT $1"][0] == 1
+        source.close()
+        owner.execute("DROP OWNED BY shopkeeper")
+        owner.execute("DROP ROLE shopkeeper")
+
+
 def test_redis_shows_hits_and_evictions(redis_url: str) -> None:
     source = RedisSource(redis_url, [])
     before = source.read()
