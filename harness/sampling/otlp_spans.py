@@ -119,8 +119,8 @@ def _what(span_kind: int, name: str, attributes: Mapping[str, Any]) -> tuple[Spa
 
 def _called(name: str, attributes: Mapping[str, Any]) -> str:
     """The service that was called: its host, or what an RPC system names it."""
-    address = urlsplit(str(attributes.get("url.full") or attributes.get("http.url") or ""))
     try:
+        address = urlsplit(str(attributes.get("url.full") or attributes.get("http.url") or ""))
         host, port = address.hostname, address.port
     except ValueError:
         host, port = None, None

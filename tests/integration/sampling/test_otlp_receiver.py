@@ -168,6 +168,13 @@ def test_spans_that_make_no_sense_are_counted(receiver: OtlpReceiver, tmp_path: 
     assert found.received.invalid == 1
 
 
+@pytest.mark.parametrize("url", ["http://[unset/", "http://vendor:port/", "//[", "\x00"])
+def test_a_malformed_url_costs_no_span_of_its_batch(receiver: OtlpReceiver, tmp_path: Path, url: str) -> None:
+    called = [{"key": "url.full", "value": {"stringValue": url}}]
+    assert post(receiver, as_json(count=2, attributes=called), JSON) == 200
+    assert [span.kind for span in received(receiver, tmp_path).spans] == ["downstream"] * 2
+
+
 def test_a_run_keeps_a_limited_number_of_spans(
     receiver: OtlpReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
