@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from geventhttpclient.useragent import CompatResponse
+
 from harness.engine.request_failures import RequestFailure, find_host_not_allowed
 from harness.record.redaction import redacted
 
@@ -70,7 +72,7 @@ def failure_detail(exception: object, response: Any, context: Any, url: Any) -> 
         detail["status"] = str(status)
     # Reading the body of a broken response may raise whatever the client's parser raises.
     try:
-        body = getattr(response, "content", None)
+        body = _received_body(response)
     except Exception as error:  # noqa: BLE001
         detail["body"] = encodable(f"(not readable: {error})")
     else:
@@ -79,3 +81,14 @@ def failure_detail(exception: object, response: Any, context: Any, url: Any) -> 
         elif isinstance(body, str):
             detail["body"] = encodable(body[:REDACTED_BYTES])
     return {key: redacted(value[:REDACTED_BYTES])[:_BODY_BYTES] for key, value in detail.items() if value}
+
+
+def _received_body(response: Any) -> Any:
+    """The body, but of a stream only what was read of it: the rest may never come, and is the scenario's to read."""
+    if type(getattr(response, "_raw_headers", None)) is bytes:  # our own client's
+        return response.content if response.stream is None else response._content
+    if hasattr(response, "_content_consumed"):  # of requests
+        return response.content if response._content_consumed else None
+    if isinstance(response, CompatResponse):  # of geventhttpclient
+        return getattr(response, "_cached_content", None)
+    return getattr(response, "content", None)

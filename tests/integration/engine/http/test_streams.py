@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import gevent
 import pytest
+from locust import HttpUser
 from locust.exception import LocustError
 
+from harness.engine.failure_details import failure_detail
 from harness.engine.request_failures import ConnectionReset, MalformedResponse, RequestInterrupted, TruncatedResponse
 from tests.support.http.echo import CODERS, TEXT, Echo
 from tests.support.http.hostile import Peer, hostile_server, ok, responding_with
-from tests.support.http.users import HARNESS, Driven, driven
+from tests.support.http.users import HARNESS, LOCUST, Driven, driven
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
@@ -138,6 +140,20 @@ def test_many_streams_can_be_left_unread(user_of: Callable[..., Driven], echo: E
 
     user.call(task)
     assert user.get("/status/200").content == b"status 200"
+
+
+@pytest.mark.parametrize("base", [HttpUser, LOCUST, HARNESS])
+def test_a_failure_leaves_the_rest_of_a_stream_to_the_scenario(user: Driven) -> None:
+    """It may never come. A user that was held by reading it, and then stopped, lost its request."""
+
+    def task() -> None:
+        response = user.client.get("/lines/1", stream=True)
+        assert "body" not in failure_detail("wrong", response, None, None)
+        assert b"".join(response.iter_content(100, False)).decode() == "line 0 é\nthe end"
+        whole = user.client.get("/lines/1")
+        assert failure_detail("wrong", whole, None, None)["body"] == "line 0 é\nthe end"
+
+    user.call(task)
 
 
 def test_a_streamed_request_can_be_marked(user: Driven) -> None:
