@@ -129,7 +129,8 @@ def find_host_not_allowed(error: BaseException) -> HostNotAllowed | None:
         searched += 1
         previous = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
         grouped = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
-        # urllib3 and urllib keep it as ``reason``, requests in ``args``, anyio in a group.
-        inside = (previous, getattr(current, "reason", None), *current.args, *grouped)
+        # urllib3 and urllib keep it as ``reason``, requests in ``args``, anyio in a group. As an attribute, it might be
+        # computed by the scenario's class, which may raise anything.
+        inside = (previous, vars(current).get("reason"), *current.args, *grouped)
         queue += [other for other in inside if isinstance(other, BaseException)]
     return None

@@ -207,9 +207,17 @@ class Unprintable:
         raise LookupError("no words")
 
 
+class ApiError(Exception):
+    """As clients of APIs define it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.args[1][name]
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind"),
     [
+        ({"exception": ApiError("denied", {})}, "ApiError: ('denied', {})"),
         ({"exception": False}, None),
         ({"exception": ""}, None),
         ({"exception": {}}, None),
