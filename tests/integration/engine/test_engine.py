@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ CROWDED = """
         @task
         def go(self):
             crowded = self.environment.runner.user_count > 5
-            self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
+            self.client.get("/slow/500" if crowded else "/slow/1", name="/go")
 """
 
 
@@ -103,9 +104,14 @@ def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
 
 
 def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: CountingServer, tmp_path: Path) -> None:
+    stalled_s: list[float] = []
+
     def stall_for_a_second(_: LoadProcesses, journal: Journal) -> None:
-        at_s = journal.seconds[-1].second if journal.seconds else 0
-        (server.stalled.set if at_s == 1 else server.stalled.clear)()
+        if not stalled_s and journal.seconds:
+            stalled_s.append(time.monotonic())
+            server.stalled.set()
+        elif stalled_s and time.monotonic() > stalled_s[0] + 1:
+            server.stalled.clear()
 
     plan = plan_of(scenario(tmp_path, GETTER), [phase((100, 100, 4), model="open", max_users=20)])
     journal = put_load(plan, server.url, tmp_path, stall_for_a_second)
@@ -147,7 +153,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
                 while time.thread_time() < until_s:
                     pass
     """
-    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 1.2), model="open", max_users=4)], stop_timeout_s=30)
+    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 1.2), model="open", max_users=1)], stop_timeout_s=30)
     gate = Gate(comparison=parse_requirement("p95 < 60s"))
     plan = plan.model_copy(update={"gates": (gate,)})
     journal = put_load(plan, server.url, tmp_path)
@@ -161,7 +167,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     assert summary.generator.saturated
     assert ran.generator_limited is not None
     assert ran.generator_limited in judged.reason
-    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; some were begun and not done yet.
+    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; one was begun and not done yet.
     assert re.search(r"use at least [3456] workers \(--workers", ran.generator_limited)
     assert ran.late > 90
     assert ran.lateness_ms.p99 is not None
@@ -295,17 +301,17 @@ def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
         class Fast(FastHttpUser):
             @task
             def slow(self):
-                self.client.get("/slow/3000")
+                self.client.get("/slow/20000")
 
         class Plain(HttpUser):
             @task
             def slow(self):
-                with self.client.get("/slow/3001", catch_response=True) as answer:
+                with self.client.get("/slow/20001", catch_response=True) as answer:
                     answer.success()
     """
     plan = plan_of(scenario(tmp_path, slow), [phase((6, 6, 1))], stop_timeout_s=0.5)
     journal = put_load(plan, server.url, tmp_path)
-    assert requests_by_endpoint(journal) == server.served == {"GET /slow/3000": 3, "GET /slow/3001": 3}
+    assert requests_by_endpoint(journal) == server.served == {"GET /slow/20000": 3, "GET /slow/20001": 3}
     assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
     assert sum(failure.count for failure in journal.failures) == 6
 
@@ -441,7 +447,7 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
 
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
-        update={"until": parse_limit("p95 > 100ms")}
+        update={"until": parse_limit("p95 > 300ms")}
     )
     journal = put_load(plan_of(scenario(tmp_path, CROWDED), [stress]), server.url, tmp_path)
     (span,) = journal.phases
@@ -449,12 +455,12 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("limit broke", "limit-broken-at-users")
     assert event.message.params["users"] == 8
-    assert "p95 > 100ms" in str(event.message.params["finding"])
+    assert "p95 > 300ms" in str(event.message.params["finding"])
 
 
 def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     search = phase((5, 8, 50), kind="search", name="search").model_copy(
-        update={"until": parse_limit("p95 > 100ms"), "search": SearchRange(start=5, to=8, shortest_s=5)}
+        update={"until": parse_limit("p95 > 300ms"), "search": SearchRange(start=5, to=8, shortest_s=5)}
     )
     journal = put_load(plan_of(scenario(tmp_path, CROWDED), [search]), server.url, tmp_path)
     (span,) = journal.phases
@@ -469,10 +475,13 @@ def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingS
 
 def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:
     def freeze_the_target(_: LoadProcesses, journal: Journal) -> None:
-        if len(journal.phases) and journal.phases[0].end_s is None and len(journal.seconds) > 1:
-            server.stalled.set()
-        elif journal.phases and journal.phases[0].end_s is not None:
+        if not journal.phases:
+            return
+        (span,) = journal.phases
+        if span.end_s is not None:
             server.stalled.clear()
+        elif time.time() > journal.epoch_s + span.start_s + 1.8:  # before the second step has the 20 that it takes
+            server.stalled.set()
 
     stress = phase((2, 2, 2), (4, 4, 1), (8, 8, 2), kind="stress", name="stress").model_copy(
         update={"until": parse_limit("p95 > 1s")}
@@ -681,7 +690,9 @@ def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, 
     plan = plan_of(scenario(tmp_path, shaped), [shape], has_shape=True)
     arguments = ("--users", "6", "--spawn-rate", "10", "--run-time", "4s")
     journal = put_load(plan.model_copy(update={"arguments": arguments}), server.url, tmp_path)
-    assert {second.users for second in journal.seconds[1:4]} == {3, 6}
+    users = [second.users for second in journal.seconds]
+    assert {3, 6} <= {*users[:4]}, users
+    assert max(users) == 6
     assert journal.end_reason == "done"
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
@@ -779,8 +790,8 @@ def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServ
     recorded = requests_by_endpoint(journal)
     assert recorded == server.served
     assert 0 <= recorded["GET /one"] - recorded["GET /two"] <= 10
-    # On a busy machine each of the three users may begin once more before its worker hears of the next phase.
-    assert 80 <= response_of(journal, 1).count <= 83
+    # Until their worker hears of the next phase, the three users continue at their own pace.
+    assert 80 <= response_of(journal, 1).count < 120
 
 
 def test_each_task_gets_its_share_in_both_models_over_all_workers(server: CountingServer, tmp_path: Path) -> None:
