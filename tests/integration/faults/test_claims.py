@@ -80,7 +80,7 @@ def test_a_fault_waits_until_one_that_is_over_has_let_its_process_go(
     carried = Carried(tmp_path, root, root.children()[0])
 
     def orders() -> Iterator[bytes]:
-        at_s = time.time() + 0.3
+        at_s = time.time() + 1
         yield begin(FIRST, time.time(), at_s if ends == "by its time" else None)
         carried.until(("first", "began"))
         if ends == "by an order":

@@ -70,7 +70,7 @@ def test_a_server_that_dies_in_the_run_costs_only_its_metrics(tmp_path: Path) ->
                 return False
             process.kill()
             process.wait()
-            time.sleep(1.5)
+            time.sleep(3)
             return True
 
         codes = sampled(folder, f"http://127.0.0.1:{port}", [source("app", "/metrics", "x")], died_and_was_asked_again)

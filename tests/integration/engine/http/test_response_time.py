@@ -16,7 +16,7 @@ from tests.support.http.echo import Echo
 from tests.support.http.nginx import start_nginx
 from tests.support.http.users import HARNESS, Driven, driven
 
-BUSY_S = 0.5
+BUSY_S = 1.0
 
 
 def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
