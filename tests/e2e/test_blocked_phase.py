@@ -63,7 +63,7 @@ def blocked(target: str, tmp_path_factory: pytest.TempPathFactory) -> harness.Ru
         return harness.run(
             scenario,
             host=target,
-            phases=[harness.ramp(users=3, over="2s"), harness.steady(users=3, hold="2s")],
+            phases=[harness.ramp(users=3, over="3s"), harness.steady(users=3, hold="2s")],
             out=folder / "runs",
             set={"stop_timeout": "1s", "sampling.memory": False},
         )

@@ -30,11 +30,12 @@ def test_runs_of_one_build_show_what_a_gate_can_see_and_the_next_run_says_so(tmp
     (tmp_path / "app.py").write_text(HTTP_SERVER + "serve(sys.argv[1])")
     (tmp_path / "visit.py").write_text(SCENARIO)
     target = ("--target", f"{sys.executable} app.py {{port}}")
-    calibrated = harness("calibrate", "visit.py", "--runs", "3", *target, "--json", cwd=tmp_path)
+    # Three are needed; where others take the cores for a moment, a run is void.
+    calibrated = harness("calibrate", "visit.py", "--runs", "6", *target, "--json", cwd=tmp_path)
     assert calibrated.exit_code == 0, calibrated.err
     shown = calibrated.json
     floors = {floor["metric"]: floor for floor in shown["floors"] if not floor["endpoint"]}
-    assert len(set(shown["run_ids"])) == 3
+    assert 3 <= len(set(shown["run_ids"])) == len(shown["run_ids"]) <= 6
     assert {"p50", "p95", "mean", "throughput"} <= floors.keys()
     assert floors["p95"]["limit"] > 0.0001
     assert floors["p95"]["detectable"] > floors["p95"]["detectable_pooled"] > 0
@@ -43,7 +44,7 @@ def test_runs_of_one_build_show_what_a_gate_can_see_and_the_next_run_says_so(tmp
     assert stored is not None
     assert stored.model_dump(mode="json") == shown
 
-    assert harness("baseline", "set", "latest", cwd=tmp_path).exit_code == 0
+    assert harness("baseline", "set", shown["run_ids"][-1], cwd=tmp_path).exit_code == 0
     run = harness("run", "visit.py", *target, "--json", cwd=tmp_path)
     assert run.json["gates"], run.err
     early, _, _ = run.err.partition(str(message("target-starting")))

@@ -29,6 +29,12 @@ class Ran:
         """The status of each."""
         return {gate["require"]: gate["status"] for gate in self.summary["gates"]}
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the machine left no time for a verdict, or none for the load."""
+        void = [reason["code"] for reason in self.summary["verdict_reasons"]] == ["generator-limited"]
+        return self.code == (4 if void else 3)
+
     def observed(self, require: str) -> float:
         (value,) = [gate["observed"] for gate in self.summary["gates"] if gate["require"] == require]
         return float(value)
@@ -88,8 +94,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
 @pytest.mark.alone
 def test_the_shop_withstands_every_fault(runs: Mapping[str, Ran]) -> None:
     ran = runs[""]
-    # Inconclusive where the machine left no time for a verdict.
-    assert ran.code in (0, 3), ran.gates
+    assert ran.code == 0 or ran.undecided, ran.gates
     assert "fail" not in ran.gates.values()
     assert {status for require, status in ran.gates.items() if require.startswith("verify")} == {"pass"}
     assert ran.summary["totals"]["failures"] > 0
@@ -98,7 +103,7 @@ def test_the_shop_withstands_every_fault(runs: Mapping[str, Ran]) -> None:
 @pytest.mark.alone
 def test_no_timeout_keeps_those_who_read_waiting(runs: Mapping[str, Ran]) -> None:
     ran = runs["no_timeout"]
-    assert ran.code in (1, 3), ran.gates
+    assert ran.code == 1 or ran.undecided, ran.gates
     assert ran.gates[READS] in ("fail", "inconclusive"), ran.gates  # the latter where others took the cores
     assert ran.observed(READS) > 3000
 

@@ -48,13 +48,13 @@ from locust import constant, task
 from harness import HttpUser, steady
 
 class Visitor(HttpUser):
-    wait_time = constant(0.1)
+    wait_time = constant(0.2)
 
     @task
     def visit(self):
         self.client.get("/item")
 
-phases = [steady(users=10, hold="HOLD")]
+phases = [steady(users=20, hold="HOLD")]  # the kernel gives each worker some of their connections
 """
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -120,8 +120,8 @@ def codes(index: ProfileIndex) -> list[str]:
     return [note.code for note in index.notes]
 
 
-def run_phases(session: SamplingSession, *seconds: float) -> None:
-    for index, duration_s in enumerate(seconds):
+def run_phases(session: SamplingSession, *seconds: float, first: int = 0) -> None:
+    for index, duration_s in enumerate(seconds, first):
         session.phase_started(index)
         time.sleep(duration_s)
         session.phase_ended(index)
@@ -134,15 +134,25 @@ def sampled_through(run: RunPlan, folder: RunFolder, *seconds: float) -> Profile
     return session.index
 
 
-def log_of(folder: RunFolder, span: int, target: RunningTarget) -> Path:
+def log_of(folder: RunFolder, span: int, target: RunningTarget, build: str = "") -> Path:
     """What py-spy says in one span of the first phase."""
-    return folder.cpu / f"0-the_steady.{span}.{target.pid}.log"
+    return folder.cpu / f"0-the_steady{build}.{span}.{target.pid}.log"
 
 
-def span_began(folder: RunFolder, span: int, target: RunningTarget) -> bool:
+def span_began(folder: RunFolder, span: int, target: RunningTarget, build: str = "") -> bool:
     """Whether the span has begun."""
-    log = log_of(folder, span, target)
+    log = log_of(folder, span, target, build)
     return log.exists() and b"Sampling process" in log.read_bytes()
+
+
+def run_sampled_phase(
+    session: SamplingSession, folder: RunFolder, target: RunningTarget, seconds: float, builds: Sequence[str] = ("",)
+) -> None:
+    """The first phase. It lasts so long from when py-spy samples, which on a busy machine takes a while to start."""
+    session.phase_started(0)
+    assert wait_until(lambda: all(span_began(folder, 0, target, build) for build in builds))
+    time.sleep(seconds)
+    session.phase_ended(0)
 
 
 def by_function(folder: RunFolder, index: ProfileIndex, kind: str) -> Counter[str]:
@@ -167,7 +177,8 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
         load_on(f"{target.url}/thread", f"{target.url}/loop"),
         sampling(run, target, folder, lambda: [os.getpid()]) as session,
     ):
-        run_phases(session, 2.0, 0.3, 1.5)
+        run_sampled_phase(session, folder, target, 1.5)
+        run_phases(session, 0.3, 1.5, first=1)
         before_the_end = [child.name() for child in psutil.Process().children()]
     assert session.index.notes == []
     assert "py-spy" not in before_the_end
@@ -233,7 +244,10 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, SPINNING), run_folder(tmp_path / "m")) as managed:
         run = plan(AttachedTarget(url=managed.url, pid=managed.pid), "steady", "diagnose")
-        index = sampled_through(run, folder, 1.5, 0.1)
+        with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
+            run_sampled_phase(session, folder, target, 1)
+            run_phases(session, 0.1, first=1)
+    index = session.index
     assert by_function(folder, index, "cpu").most_common(1)[0][0] == "spin (app.py"
     assert codes(index) == ["memory-target-attached"]
 
@@ -294,7 +308,7 @@ def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path
     with start_target(run.target, folder) as target:
         builds = [("a", target), ("b", target)] * 3
         with SamplingSession(run.phases, run.sampling, builds, folder, list, cores=2) as session:
-            run_phases(session, 2)
+            run_sampled_phase(session, folder, target, 1, ["_build_A", "_build_B"])
     assert [profile.variant for profile in session.index.profiles if profile.kind == "cpu"] == ["a", "b"]
 
 
