@@ -141,7 +141,9 @@ def _check_contradictions(options: TargetOptions, table: TargetTable, source: Co
     commands = ((Option(options.command_option), options.command), (source.where(("target", "command")), table.command))
     for where, command in commands:
         try:
-            if command is not None and not shlex.split(command):
+            if "\0" in (command or ""):
+                problems.add("target-command-invalid", where=where, reason="it contains a null character")
+            elif command is not None and not shlex.split(command):
                 problems.add("target-command-empty", where=where)
             elif command is not None and _is_url(command.strip()):
                 problems.add(

@@ -338,6 +338,12 @@ def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
         ),
         (TargetOptions(command=" ", command_option="b"), "--b", "target-command-empty", {}),
         (TargetOptions(command="'"), "--target", "target-command-invalid", {"reason": "No closing quotation"}),
+        (
+            TargetOptions(command="serve \0"),
+            "--target",
+            "target-command-invalid",
+            {"reason": "it contains a null character"},
+        ),
         (TargetOptions(host="x", host_option="a_url"), "--a-url", "url-without-scheme", {"url": "x"}),
         (
             TargetOptions(command="serve", ready="http://localhost:80/up"),
