@@ -136,7 +136,12 @@ class Attached(Target):
 
     def _process_runs(self) -> bool:
         # is_running compares the start time too: another process may get the same id.
-        return self._process is None or (self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
+        try:
+            return self._process is None or (
+                self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:  # it ended between the two
+            return False
 
     def exit_description(self) -> Message:
         return RUNNING if self.is_alive() else message("target-ended", pid=self.pid)
