@@ -108,14 +108,20 @@ class _Reader(threading.Thread):
         try:
             return ask()
         except Exception as error:  # noqa: BLE001  (a source that fails costs its metrics, not the run)
-            self._failed += 1
-            self._failure = self._failure or _reason(error)
+            self._fail(error)
             return None
 
     def _write(self, writer: LogWriter[_Entry], entry: _Entry) -> None:
         with self._lock:
             if not self._abandoned:
-                writer.write(entry)
+                try:
+                    writer.write(entry)
+                except OSError as error:  # the disk is full; there may be room again later
+                    self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failed += 1
+        self._failure = self._failure or _reason(error)
 
 
 def _reason(error: Exception) -> Message:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tests.support.children import free_port, wait_until
 from tests.support.exporter import exporter
 from tests.support.plans import steady
 from tests.support.postgresql import PostgreSQL
+from tests.support.small_disk import empty, fill, small_disk
 from tests.support.targets import run_folder
 
 
@@ -76,6 +79,50 @@ def test_a_server_that_dies_in_the_run_costs_only_its_metrics(tmp_path: Path) ->
         codes = sampled(folder, f"http://127.0.0.1:{port}", [source("app", "/metrics", "x")], died_and_was_asked_again)
     assert codes == ["metrics-source-failed", "series-not-offered"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("metrics ")]
+
+
+@contextmanager
+def counted_page() -> Iterator[tuple[str, list[str]]]:
+    """The URL of a server with a page whose readings take 7 kB, and the paths of what was requested so far."""
+    requested: list[str] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requested.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            self.wfile.write("".join(f"x_{number:040} 1\n" for number in range(150)).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", requested
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_readings_go_on_once_the_disk_has_room_again(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk, counted_page() as (url, requested):
+        folder = run_folder(disk)
+
+        def went_on() -> bool:
+            recorded = len(METRIC_READINGS.read(folder.metrics))
+            if not recorded:
+                return False
+            fill(disk)
+            before = len(requested)
+            wait_until(lambda: len(requested) > before + 2)
+            empty(disk)
+            return wait_until(lambda: len(METRIC_READINGS.read(folder.metrics)) > recorded + 1)
+
+        codes = sampled(folder, url, [source("app", "/metrics", "x_*")], went_on)
+    assert codes == ["metrics-source-failed"]
 
 
 def test_statements_of_a_database_are_counted_before_and_after_a_phase(tmp_path: Path, postgresql: PostgreSQL) -> None:
