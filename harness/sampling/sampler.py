@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -89,21 +89,30 @@ class PhaseSampler(Sampler):
     def __init__(self) -> None:
         super().__init__()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=type(self).__name__)
-        self._jobs: list[Future[None]] = []
 
     def submit(self, job: Callable[..., None], /, *args: object) -> None:
-        """Have the thread call ``job``."""
-        self._jobs.append(self._worker.submit(job, *args))
+        """Have the thread call ``job``. One that fails costs what it would have sampled."""
+        self._worker.submit(self._try, job, *args)
+
+    def _try(self, job: Callable[..., None], *args: object) -> None:
+        try:
+            job(*args)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self.note(
+                message("sampler-failed", sampler=type(self).__name__, error=type(error).__name__, reason=str(error))
+            )
 
     def close(self) -> list[Profile]:
         self.end_phase()
+        profiles = self._worker.submit(self._finish)
+        self._worker.shutdown(wait=False)
+        return profiles.result()  # the only wait: whoever interrupts it need not do so again
+
+    def _finish(self) -> list[Profile]:
         try:
-            for job in self._jobs:
-                job.result()
-            return self._worker.submit(self.collect).result()
+            return self.collect()
         finally:
-            self._worker.submit(self.clean_up).result()
-            self._worker.shutdown()
+            self.clean_up()
 
     @abstractmethod
     def collect(self) -> list[Profile]:
