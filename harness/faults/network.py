@@ -45,7 +45,7 @@ class NetworkFault(Fault):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        given = [key for key in self._effects if getattr(self, key) not in (None, False)]
+        given = [key for key in self._effects if getattr(self, key) or (key, self.reset_after) == ("reset_after", 0)]
         alone = next((key for key in _ALONE if key in given), None)
         if not given:
             raise InvalidValue("fault-network-without-effect", keys=[*self._effects])

@@ -23,6 +23,7 @@ DATABASE, CACHE = "postgresql://me:$PASSWORD@127.0.0.1/shop", "redis://127.0.0.1
     ("kind", "settings", "code"),
     [
         (NetworkFault, {"between": "db"}, "fault-network-without-effect"),
+        (NetworkFault, {"between": "db", "refuse": True, "reset_after": 0}, "fault-network-excludes"),
         (NetworkFault, {"between": "db", "refuse": True, "latency": "1s"}, "fault-network-excludes"),
         (NetworkFault, {"between": "db", "refuse": True, "blackhole": True}, "fault-network-excludes"),
         (NetworkFault, {"between": "db", "jitter": "1s"}, "fault-jitter-too-large"),
@@ -65,6 +66,7 @@ def test_what_makes_no_sense_is_refused(kind: type[Fault], settings: dict[str, A
     [
         NetworkFault.model_validate({"between": "db", "latency": "200ms", "jitter": "50ms", "share": "50%"}),
         NetworkFault.model_validate({"between": "db", "bandwidth": "1MB/s", "reset_after": "10KB", "loss": "1%"}),
+        NetworkFault.model_validate({"between": "db", "reset_after": 0}),
         DependencyFault.model_validate({"url": DATABASE, "fill": 5}),
         PressureFault.model_validate({"cpu": "50%", "memory": "10%", "disk": "1GiB"}),
     ],
