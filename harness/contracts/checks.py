@@ -129,7 +129,8 @@ class Contract:
         else:
             readings = _simple_readings(text)
         found = [list(self._schemas.breaches(header.schema, reading)) for reading in readings]
-        return [] if not all(found) else found[0]
+        # Of those that are wrong, one with a wrong format alone is meant.
+        return [] if not all(found) else min(found, key=lambda breaches: not all(one.is_format for one in breaches))
 
     def _body(self, promise: ResponsePromise, response: SampledResponse, media_type: str) -> Iterator[FoundBreach]:
         if not promise.content or response.method == "HEAD" or response.status in _NO_BODY:
@@ -155,7 +156,7 @@ class Contract:
             value = response.body.decode("utf-8", "replace")
         else:
             return
-        for breach in self._schemas.breaches(schema, value):
+        for breach in self._schemas.breaches(schema, value, only_formats="body" not in self._checks):
             yield self._found("body", "body", breach)
 
     def _found(self, check: str, place: str, breach: SchemaBreach, name: str = "") -> FoundBreach:
@@ -163,7 +164,7 @@ class Contract:
         path = place + (f".{below}" if below and not below.startswith("[") else below)
         names = [name, *(key for key in breach.path if isinstance(key, str))]
         value = "" if breach.rule == "required" else _shown(breach.value, names)
-        return FoundBreach("format" if breach.rule == "format" else check, path, breach.rule, breach.problem, value)
+        return FoundBreach("format" if breach.is_format else check, path, breach.rule, breach.problem, value)
 
 
 def _origin(url: str) -> tuple[str, int | None]:

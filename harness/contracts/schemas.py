@@ -8,7 +8,8 @@ block it, because it limits their steps. OpenAPI 3.1 uses JSON Schema unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -26,6 +27,11 @@ _MOST_STEPS = 100_000
 _MOST_ERRORS = 20
 """Of one response: a list of a thousand wrong items says the same a thousand times."""
 _VALUE = "the value"
+_NOT_IN_DRAFT_4 = (
+    *("duration", "idn-hostname", "iri", "iri-reference", "json-pointer", "relative-json-pointer"),
+    *("uri-reference", "uri-template", "uuid"),
+)
+"""Formats that later drafts have added: documents of OpenAPI 3.0 name them as well."""
 
 
 class SchemaBreach(NamedTuple):
@@ -35,6 +41,8 @@ class SchemaBreach(NamedTuple):
     rule: str
     problem: str
     value: Json
+    is_format: bool = False
+    """Whether nothing but formats is wrong."""
 
 
 class TooSlow(Exception):  # noqa: N818  (nothing is wrong with the response)
@@ -56,6 +64,7 @@ class Schemas:
         self._document = document
         self._formats = formats
         is_30 = document.draft == "3.0"
+        self._more_formats = dict(map(_format, _NOT_IN_DRAFT_4)) if is_30 else None
         self._kind = jsonschema_rs.Draft4Validator if is_30 else jsonschema_rs.Draft202012Validator
         draft = jsonschema_rs.Draft4 if is_30 else jsonschema_rs.Draft202012
         self._registry = jsonschema_rs.Registry([(_URI, _adapted(document))], draft=draft)
@@ -82,6 +91,7 @@ class Schemas:
                 {"$ref": f"{_URI}{quote(pointer, safe=_IN_A_REFERENCE)}"},
                 registry=self._registry,
                 offline=True,
+                formats=self._more_formats,
                 validate_formats=self._formats,
                 mask=_VALUE,
                 pattern_options=library.FancyRegexOptions(backtrack_limit=_MOST_STEPS),
@@ -94,7 +104,7 @@ class Schemas:
                 "contract-schema-invalid", where=f"{self._document.where(pointer)}{below}", reason=reason
             ) from error
 
-    def breaches(self, pointer: str, value: Json) -> Iterator[SchemaBreach]:
+    def breaches(self, pointer: str, value: Json, *, only_formats: bool = False) -> Iterator[SchemaBreach]:
         """What is wrong with ``value`` by the schema at ``pointer``, the first places.
 
         Raises :class:`TooSlow`.
@@ -105,12 +115,23 @@ class Schemas:
             problem = "cannot be judged: nested too deep, or a number that is too large"
             yield SchemaBreach((), "json", problem, value)
             return
-        for number, error in enumerate(errors):
-            if number >= _MOST_ERRORS:
-                return
-            if isinstance(error.kind, self._library.ValidationErrorKind.BacktrackLimitExceeded):
+        count = 0
+        for error in errors:
+            stopped = self._library.ValidationErrorKind.BacktrackLimitExceeded
+            if any(isinstance(each.kind, stopped) for each in _with_branches(error)):
                 raise TooSlow
+            if only_formats and not _is_format(error):
+                continue
+            if count >= _MOST_ERRORS:
+                return
+            count += 1
             yield from _breaches(error)
+
+
+def _format(name: str) -> tuple[str, Callable[[str], bool]]:
+    import jsonschema_rs
+
+    return name, jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid
 
 
 def _breaches(error: jsonschema_rs.ValidationError) -> Iterator[SchemaBreach]:
@@ -125,7 +146,25 @@ def _breaches(error: jsonschema_rs.ValidationError) -> Iterator[SchemaBreach]:
         case "writeOnly":
             yield SchemaBreach(path, "writeOnly", "is writeOnly, which no response has", error.instance)
         case name:
-            yield SchemaBreach(path, name, _without_subject(error.message), error.instance)
+            yield SchemaBreach(path, name, _without_subject(error.message), error.instance, _is_format(error))
+
+
+def _branches(error: jsonschema_rs.ValidationError) -> list[list[jsonschema_rs.ValidationError]]:
+    """Of ``anyOf`` and ``oneOf``: what is wrong with each choice."""
+    return getattr(error.kind, "context", [])
+
+
+def _with_branches(error: jsonschema_rs.ValidationError) -> Iterator[jsonschema_rs.ValidationError]:
+    yield error
+    for below in chain.from_iterable(_branches(error)):
+        yield from _with_branches(below)
+
+
+def _is_format(error: jsonschema_rs.ValidationError) -> bool:
+    """Whether formats alone are wrong: of a time or null, for example, a text that is no time."""
+    branches = _branches(error)
+    is_none_valid = all(branches)  # several are, if it fits more than one of ``oneOf``
+    return error.kind.name == "format" or (is_none_valid and any(all(map(_is_format, branch)) for branch in branches))
 
 
 def _without_subject(message: str) -> str:

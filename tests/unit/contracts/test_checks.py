@@ -99,6 +99,40 @@ def test_formats_are_a_check_of_their_own() -> None:
     assert found(against, response({"at": "yesterday"}), *(check for check in CHECKS if check != "format")) == []
 
 
+@BOTH
+@pytest.mark.parametrize("name", ["date", "uuid", "uri-reference", "duration", "json-pointer"])
+def test_each_version_checks_the_same_formats(version: str, name: str) -> None:
+    against = promising({"type": "string", "format": name}, version=version)
+    assert found(against, response("\\ ")) == [("format", "body", "format")]
+
+
+def test_breaches_that_are_not_checked_do_not_hide_formats() -> None:
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    times = {"type": "string", "format": "date-time"}
+    against = promising({"type": "object", "properties": {"a": numbers, "at": times}})
+    body = {"a": ["no number"] * 50, "at": "yesterday"}
+    assert found(against, response(body), "format") == [("format", "body.at", "format")]
+
+
+@BOTH
+@pytest.mark.parametrize("choice", ["anyOf", "oneOf"])
+def test_a_format_in_a_choice_is_checked_as_a_format(version: str, choice: str) -> None:
+    times, no_text = {"type": "string", "format": "date-time"}, {"type": "integer"}
+    against = promising({choice: [{choice: [times, no_text]}, no_text]}, version=version)
+    others = [check for check in CHECKS if check != "format"]
+    for body, breach in (("yesterday", "format"), ([], "body"), (1.5, "body")):
+        assert found(against, response(body)) == [(breach, "body", choice)]
+        assert (found(against, response(body), "format") != []) == (breach == "format")
+        assert (found(against, response(body), *others) != []) == (breach == "body")
+
+
+def test_a_header_that_lists_values_has_their_formats_checked() -> None:
+    schema = {"type": "array", "items": {"type": "string", "format": "date"}}
+    against = promising({}, headers={"Days": {"schema": schema}})
+    days = response({}, headers={"Days": "2026-01-01, tomorrow"})
+    assert found(against, days, "format") == [("format", "header Days[]", "format")]
+
+
 def test_formats_that_are_not_checked_do_not_hide_other_breaches() -> None:
     against = promising({"type": "array", "items": {"type": "string", "format": "uuid"}})
     others = (check for check in CHECKS if check != "format")
