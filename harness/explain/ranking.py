@@ -27,7 +27,8 @@ def explanation_of(question: Question) -> Explanation:
     """What is known of the causes of one figure."""
     kinds = KINDS if question.fault is None else OF_FAULTS
     found = [cause for kind in kinds for cause in kind(question) if _counts(cause)]
-    causes = ranked(found)[:MOST_CAUSES]
+    contaminated = any(gate.code == "gate-contaminated" for gate in question.gates)
+    causes = ranked(found, contaminated=contaminated)[:MOST_CAUSES]
     if [cause.kind for cause in causes] == ["cores-taken"] and not question.attribution.suspects:
         causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))
     change, gate = question.change, next(iter(question.gates), None)
@@ -50,14 +51,14 @@ def explanation_of(question: Question) -> Explanation:
     )
 
 
-def ranked(causes: Sequence[Cause]) -> list[Cause]:
-    """The most important first."""
+def ranked(causes: Sequence[Cause], *, contaminated: bool = False) -> list[Cause]:
+    """The most important first; of likely ones, others that left a gate undecided."""
     return sorted(
         causes,
         key=lambda cause: (
             cause.kind not in VOIDING,
             not cause.sure,
-            cause.kind not in ROOTS,
+            cause.kind not in ROOTS and not (contaminated and cause.kind == "cores-taken"),
             cause.kind == "failures",
             -_share(cause),
         ),

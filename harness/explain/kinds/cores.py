@@ -3,7 +3,8 @@
 What the target lost to others is at most the time that its threads waited in run queues, and at most what others used;
 see :mod:`harness.analysis.contamination`. So its part is an upper bound. A phase's figures that leave such seconds out
 have another cause, and so have those at equal machine speed. A neighbour makes CPU time longer only by what it takes of
-caches and of the clock, so it is never certain to have done so.
+caches and of the clock, so it is never certain to have done so. Nor is it of failures: it makes responses late, and
+only a gate that its seconds leave undecided is so for certain.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ def causes(question: Question) -> Iterator[Cause]:
     ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
     if ms is None or ms.value > 0:
         cause = question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
-        sure = question.family != "cpu" and (cause.share is None or cause.share.value >= _MOSTLY)
-        if not sure and any(gate.code == "gate-contaminated" for gate in question.gates):
+        undecided = any(gate.code == "gate-contaminated" for gate in question.gates)
+        matters = question.family != "cpu" and (question.family != "errors" or undecided)
+        sure = matters and (cause.share is None or cause.share.value >= _MOSTLY)
+        if not sure and undecided:
             # Behind a request that waits for a core, others wait for it: the part of the mean is no upper bound then.
             cause = question.cause("cores-taken", what)
         yield cause.model_copy(update={"sure": sure})

@@ -142,15 +142,17 @@ def test_others_that_took_the_cores_come_before_all_else(tmp_path: Path) -> None
     assert found.causes[0].what.params["seconds"] == ["0–30 s"]
 
 
-def test_others_are_named_even_if_the_queues_that_they_made_took_far_longer(tmp_path: Path) -> None:
+def test_others_that_left_a_gate_undecided_are_its_first_likely_cause(tmp_path: Path) -> None:
+    """Even if the queues that they made took far longer, so that their part is not known."""
     taken = {
         "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
         "machine": {"others_percent": 100.0, "cores": 2.0},
     }
     folder = run_of(tmp_path, "now", ms=5000, sampled=lambda _: taken, gates=["p95 < 45ms"])
+    with_profile(folder, "waits", {LOCKED: [5000] * 6})
     (found,) = explanations(folder)
-    (cause,) = [cause for cause in found.causes if cause.kind == "cores-taken"]
-    assert (cause.sure, cause.part) == (False, None)
+    assert [(cause.kind, cause.sure) for cause in found.causes] == [("cores-taken", False), ("lock", False)]
+    assert found.causes[0].part is None
 
 
 def test_others_are_not_a_cause_at_equal_machine_speed(tmp_path: Path) -> None:

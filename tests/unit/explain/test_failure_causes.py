@@ -51,3 +51,16 @@ def test_more_failures_of_a_kind_than_the_baseline_had_at_all_are_a_cause(tmp_pa
     assert first.share is not None
     assert first.share.low == pytest.approx(0.95, abs=0.03)
     assert first.share.high == 1
+
+
+def test_others_that_took_the_cores_are_no_certain_cause_of_failures(tmp_path: Path) -> None:
+    """They make responses late. Whether late ones fail, nobody knows; these would have failed anyway."""
+    taken = {
+        "target": {"cpu_percent": 50.0, "waiting_percent": 60.0},
+        "machine": {"others_percent": 180.0, "cores": 2.0},
+    }
+    broken = [Failing(0.2, "HTTP 500", endpoint="GET /products")]
+    folder = run_of(tmp_path, "now", failures=broken, sampled=lambda _: taken, gates=["error_rate < 1%"])
+    (found,) = explanations(folder)
+    causes = [(cause.kind, cause.sure) for cause in found.causes if cause.kind != "cpu"]
+    assert causes == [("failures", True), ("cores-taken", False)]
