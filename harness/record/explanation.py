@@ -27,6 +27,7 @@ CauseKind = Literal[
     "generator",
     "failures",
     "contract",
+    "check",
     "new-code",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.explain.kinds import (
+    checks,
     contract,
     cores,
     cpu,
@@ -35,6 +36,7 @@ KINDS: tuple[Callable[[Question], Iterable[Cause]], ...] = (
     memory.causes,
     failures.causes,
     contract.causes,
+    checks.causes,
     new_code.causes,
 )
 """Each yields the causes that it finds for a question; none if there are none, or if the question is not its own."""

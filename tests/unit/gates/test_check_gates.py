@@ -44,6 +44,16 @@ def only(summary: Summary) -> GateResult:
     return result
 
 
+def test_a_failed_check_is_explained_by_what_it_observed(tmp_path: Path) -> None:
+    checks = {"total is right": (990, 40), "stock is left": (990, 40)}
+    gates = ['check("stock is left") >= 99.9%', 'check("total is right") >= 99.9%']
+    (found,) = judge(record(tmp_path, gates, checks)).explanations
+    assert [(cause.kind, cause.what.code) for cause in found.causes] == [("check", "cause-check")]
+    params = found.causes[0].what.params
+    assert (params["check"], params["failed"], params["made"]) == ("total is right", 40 * 19, 1030 * 19)
+    assert params["reasons"] == "5 is not 6"
+
+
 @pytest.mark.parametrize(
     ("require", "counts", "status", "code"),
     [
