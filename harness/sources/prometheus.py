@@ -29,6 +29,8 @@ _ENDING = re.compile(r"_(total|sum|count|bucket)$")
 _SELDOM_MEANT = ("_bucket", "_created")
 _MOST_NEAR = 5
 _COUNTED = ("_sum", "_count", "_bucket")
+_FEWEST_FALLS, _SHARE_OF_FALLS = 3, 0.1
+"""Readings in which a counter fell, and their share: a server that is started again explains fewer."""
 
 
 class PrometheusSource(Source):
@@ -43,6 +45,9 @@ class PrometheusSource(Source):
         self._offered: set[str] = set()
         self._pools: list[Selector] = []
         self._dropped = False
+        self._counters: dict[str, float] = {}
+        self._reads = 0
+        self._falls = 0
 
     def read(self) -> Values:
         text, is_openmetrics = self._page()
@@ -56,6 +61,9 @@ class PrometheusSource(Source):
         values, found = parse(text, wanted, is_openmetrics=is_openmetrics, url=redacted(self._url))
         self._found |= found
         self._dropped |= bounded(values)
+        self._reads += 1
+        self._falls += any(values.counters.get(name, total) < total for name, total in self._counters.items())
+        self._counters = values.counters
         return values
 
     def missing(self) -> list[Message]:
@@ -67,6 +75,8 @@ class PrometheusSource(Source):
             for selector in self._wanted
             if selector.text not in self._found
         ]
+        if self._falls >= max(_FEWEST_FALLS, _SHARE_OF_FALLS * self._reads):
+            notes.append(message("counters-fall", url=url, falls=self._falls, reads=self._reads))
         return notes + [message("series-too-many", url=url, most=MOST_SERIES)] * self._dropped
 
     def _instead(self, selector: Selector) -> Message:

@@ -91,6 +91,23 @@ def test_a_server_that_starts_again_is_read_again() -> None:
     source.close()
 
 
+@pytest.mark.parametrize(
+    ("totals", "codes"),
+    [
+        ([5, 900, 6, 901, 7, 902, 8], ["counters-fall"]),  # two processes in turn
+        ([900, 901, 5, 6, 7, 8, 9], []),  # one that was started again
+    ],
+)
+def test_counters_of_processes_in_turn_are_noted(totals: list[int], codes: list[str]) -> None:
+    left = iter(totals)
+    with server(lambda handler: page(handler, f"orders_total {next(left)}\n".encode())) as url:
+        source = PrometheusSource(url, ["orders_total"])
+        for total in totals:
+            assert source.read().counters == {"orders_total": total}
+        assert [note.code for note in source.missing()] == codes
+        source.close()
+
+
 def test_another_status_is_a_failure() -> None:
     with server(lambda handler: page(handler, b"not here", status=404)) as url:
         error = failure_of(url)
