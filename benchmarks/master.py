@@ -28,7 +28,7 @@ from benchmarks.output import run_command, show
 from benchmarks.processes import start, two_cores, wait_until
 from harness.cluster.secret import VARIABLE, key_material, new_secret
 from harness.engine.fork_server import MASTER
-from harness.engine.process_setup import allow_many_files
+from harness.open_files import allow_many_files
 from harness.record.journal import JournalFollower
 
 ENDPOINTS = 50

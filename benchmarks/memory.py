@@ -20,7 +20,7 @@ from benchmarks.load import HarnessLoad, closed_phase
 from benchmarks.nginx import Nginx
 from benchmarks.output import show
 from benchmarks.processes import two_cores, wait_until
-from harness.engine.process_setup import allow_many_files
+from harness.open_files import allow_many_files
 
 _IDLE = """
 from locust import constant, task

@@ -30,10 +30,10 @@ from harness.engine.locust.runners import LoadWorkerRunner
 from harness.engine.locust.secure_sockets import use_keys
 from harness.engine.locust.stats import drop_stats
 from harness.engine.phase_track import PhaseTrack
-from harness.engine.process_setup import allow_many_files
 from harness.engine.recorder import Recorder
 from harness.engine.reporter import REPORT_DELAY_S
 from harness.engine.scenario.scenario_file import load_scenario
+from harness.open_files import allow_many_files
 from harness.record.journal_entries import WorkerSecond
 from harness.record.second_table import SECOND, SecondTable
 

@@ -48,7 +48,7 @@ from benchmarks.stall import (
     stall_of_locust,
     stall_of_wrk2,
 )
-from harness.engine.process_setup import allow_many_files
+from harness.open_files import allow_many_files
 
 RATE, HIGH_RATE, SHORT_RATE = 500, 2000, 100
 MAX_USERS = (5, 100, 2000)

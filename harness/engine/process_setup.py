@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atexit
 import logging
-import resource
 import sys
 from typing import TextIO, cast
 
 import numpy as np
 
+from harness.open_files import allow_many_files
 from harness.plan.model.run import RunPlan
 from harness.plan.phases import KINDS, phase_kind
 from harness.record.redacted_lines import RedactedStream
@@ -43,13 +43,3 @@ def _log_to_stderr(name: str) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"
     )
-
-
-def allow_many_files() -> int:
-    """Raise this process's limit of open files to the maximum, and return it: each connection is one.
-
-    The usual limit is 1,024, for programs that use ``select(2)``; the maximum is usually 20,000 or more.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard

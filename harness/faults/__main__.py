@@ -10,12 +10,12 @@ continue a stopped process that is not its child.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 
 from harness.faults.carrying_out import CarryingOut
 from harness.faults.orders import Setup
+from harness.open_files import allow_many_files
 
 _ATTEMPTS = 20
 _FIRST = 0
@@ -24,8 +24,7 @@ _FIRST = 0
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda *_: None)  # not SIG_IGN: commands would inherit that
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection that fills a database takes one
+    allow_many_files()  # each connection that fills a database takes one
     # Unbuffered, so that no line is lost with a child that has read more than it has followed.
     orders = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  (a descriptor, for as long as we live)
     line = orders.readline()

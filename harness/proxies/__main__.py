@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import hmac
 import json
-import resource
 import sys
 from typing import Any
 
+from harness.open_files import allow_many_files
 from harness.proxies.conditions import CLEAR, Conditions
 from harness.proxies.proxy import Proxy
 
@@ -88,8 +88,7 @@ async def _main() -> None:
 
 
 def main() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes two
+    allow_many_files()  # each connection takes two
     asyncio.run(_main())
 
 
