@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,32 +24,22 @@ from harness.messages import Message, message
 from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import start_child
-from harness.sampling.frame_names import frame
+from harness.sampling.perf_script import NAMELESS, Sample, read_samples
 from harness.sampling.process_tree import process_trees
 from harness.sampling.python_process import runs_python
 from harness.sampling.sampler import PhaseSampler, file_stem
 
 _TRY_TIMEOUT_S = 5.0
 _END_TIMEOUT_S = 20.0
-_READ_TIMEOUT_S = 120.0
 _SPAN_S = 5.0
 _LOOK_EVERY_S = 1.0
 _ATTACH_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 _MOST_FOLLOWED = 3
 """So many perfs record threads that began while another one attached, for each start of a target."""
-_MANY_NAMELESS = 0.2
-_SAMPLE = re.compile(r"^(?P<program>.*?)\s+(?P<pid>\d+)/(?P<tid>\d+)\s+(?P<at_s>\d+\.\d+):\s")
-_FRAME = re.compile(r"^\s+[0-9a-f]+ (?P<name>.+?)(?:\+0x[0-9a-f]+)? \((?P<file>[^()]*)\)$")
-_COMPILED = re.compile(
-    r"^(?:JS|LazyCompile|Function|Script|Eval|RegExp):[*~^+]?(?P<name>\S*) (?P<file>\S+?):(?P<line>\d+)"
-)
-"""How Node names a function: ``JS:*render file:///srv/app.js:12:8``, with a mark for how it was compiled."""
+_MANYNAMELESS = 0.2
 _OWN = re.compile(r" \((?!node:)(?P<file>(?:(?!node_modules/)[^()])+):\d+\)$")
 """A frame with a line, in a file that is not a library's."""
-_MAP = re.compile(r"perf-\d+\.map")
-"""The file of other compiled code; its name has the number of the process."""
-_NAMELESS = "[unknown]"
 
 
 @cache
@@ -99,16 +89,6 @@ class _Phase:
     over: threading.Event = field(default_factory=threading.Event)
     recordings: list[_Recording] = field(default_factory=list)
     """In the order in which they began: a fault may have started the target again."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    at_s: float
-    pid: int
-    tid: int
-    program: str
-    frames: tuple[str, ...]
-    """Root first."""
 
 
 class PerfSampler(PhaseSampler):
@@ -200,8 +180,8 @@ class PerfSampler(PhaseSampler):
             reason = " ".join(phase.recordings[0].log.read_text(errors="replace").split())[:300]
             self.note(message("perf-failed", phase=phase.name, reason=reason))
             return None
-        nameless = sum(_NAMELESS in sample.frames[-1] for sample in samples) / len(samples)
-        if nameless > _MANY_NAMELESS:
+        nameless = sum(NAMELESS in sample.frames[-1] for sample in samples) / len(samples)
+        if nameless > _MANYNAMELESS:
             self.note(message("perf-without-names", phase=phase.name, share=nameless))
         roots = {recording.root for recording in phase.recordings}
         length_s = phase.ended_s - phase.began_s
@@ -245,43 +225,12 @@ def _threads(root: int) -> set[int]:
     return found
 
 
-def _samples_of_threads(recordings: Sequence[_Recording]) -> list[_Sample]:
+def _samples_of_threads(recordings: Sequence[_Recording]) -> list[Sample]:
     """Each thread's from the first perf that has any: a later one may have recorded it, too."""
     by_thread: dict[tuple[int, int], _Recording] = {}
     return [
         sample
         for recording in recordings
-        for sample in _read(recording)
+        for sample in read_samples(recording.data)
         if by_thread.setdefault((recording.root, sample.tid), recording) is recording
     ]
-
-
-def _read(recording: _Recording) -> list[_Sample]:
-    """The samples; none if perf wrote nothing that it can read."""
-    command = ["perf", "script", "-i", str(recording.data), "-F", "comm,pid,tid,time,ip,sym,dso"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_READ_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return list(_samples(done.stdout.decode(errors="replace")))
-
-
-def _samples(text: str) -> Iterator[_Sample]:
-    for block in text.split("\n\n"):
-        head, *lines = block.strip("\n").split("\n")
-        found = _SAMPLE.match(f"{head} ")
-        frames = tuple(_frame_of(line) for line in reversed(lines))
-        if found and frames:
-            program = found["program"].strip().replace(";", ",")
-            yield _Sample(float(found["at_s"]), int(found["pid"]), int(found["tid"]), program, frames)
-
-
-def _frame_of(line: str) -> str:
-    found = _FRAME.match(line)
-    if found is None:
-        return _NAMELESS
-    compiled = _COMPILED.match(found["name"])
-    if compiled is None:
-        file = Path(found["file"]).name or found["file"]
-        return frame(found["name"], "compiled" if _MAP.fullmatch(file) else file, None)
-    return frame(compiled["name"] or "(anonymous)", compiled["file"].removeprefix("file://"), int(compiled["line"]))
