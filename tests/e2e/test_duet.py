@@ -38,6 +38,8 @@ class Visitor(HttpUser):
 """
 CLOSED = '[[phase]]\nname = "closed"\nkind = "steady"\nusers = 4\nduration = "4s"\n'
 OPEN = '[[phase]]\nname = "open"\nkind = "steady"\nrate = "60/s"\nduration = "4s"\n'
+LONG = "10s"
+"""Where other tests may have the cores for a while: a change that shows in few blocks of turns is not clear."""
 
 
 def build(folder: Path, name: str, delay_s: float) -> str:
@@ -98,22 +100,24 @@ def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_pa
 
 
 def test_side_by_side_both_builds_get_every_arrival_in_the_same_moment(tmp_path: Path) -> None:
-    scenario = written(tmp_path, OPEN)
+    scenario = written(tmp_path, OPEN.replace("4s", LONG))
     with ExitStack() as running:
         a, b = (running.enter_context(CountingServer().running()) for _ in range(2))
-        b.delay_s = 0.06
+        b.delay_s = 0.3
         urls = ("--a-url", a.url, "--b-url", b.url)
         result = harness("duet", scenario, "--profile", "load.toml", *urls, "--side-by-side", "--json", cwd=tmp_path)
         served = [a.served.total(), b.served.total()]
-    assert served == [240, 240]  # 60 arrivals a second for 4 s, none of them in turns
+    assert served == [600, 600]  # 60 arrivals a second for 10 s, none of them in turns
     summary = result.json
     assert summary["duet"]["side_by_side"]
     (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
     assert p50["meaning"] == "worse"
     first, second = (
-        np.bincount(record.table.segment, record.table.requests) for record in recorded(latest_run(tmp_path)).phases
+        np.bincount(record.table.segment, record.table.requests)[: len(record.turns)]
+        for record in recorded(latest_run(tmp_path)).phases
     )
-    assert np.abs(first[:32] - second[:32]).max() <= 2
+    assert first.sum() > 500
+    assert np.abs(first - second).max() <= 2
 
 
 @pytest.mark.alone
@@ -143,13 +147,14 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
 def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    for delay_s in (0.0, 0.06):
+    for delay_s in (0.0, 0.15):
         build(project, "app", delay_s)
         for words in (("init", "-q"), ("add", "app.py"), ("commit", "-qm", "change"), ("tag", f"after-{delay_s:g}")):
             identity = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
             subprocess.run(["git", *identity, *words], cwd=project, check=True)
     command = f"{shlex.quote(sys.executable)} app.py {{port}}"
-    arguments = ("duet", written(project, CLOSED), "--profile", "load.toml", "--base", "after-0", "--target", command)
+    load = CLOSED.replace("4s", LONG)
+    arguments = ("duet", written(project, load), "--profile", "load.toml", "--base", "after-0", "--target", command)
     summary = harness(*arguments, "--json", cwd=project).json
     (p50,) = [change for change in summary["changes"] if (change["endpoint"], change["metric"]) == (None, "p50")]
     assert p50["meaning"] == "worse"
