@@ -24,10 +24,16 @@ class OutOfMemoryWatch:
     def __init__(self, pid: int) -> None:
         self._counters = _counters_of(pid)
         self._before = self._count()
+        self._killed: set[int] = set()
 
     def killed(self, pid: int) -> bool:
         """Whether ``pid``, which SIGKILL has ended, was one of those."""
-        return pid in _named_in_log() or self._count() > self._before
+        if pid not in self._killed:
+            counted = self._count() > self._before
+            self._before += counted  # it explains the end of one process, not of all that are killed from now on
+            if counted or pid in _named_in_log():
+                self._killed.add(pid)
+        return pid in self._killed
 
     def _count(self) -> int:
         for counter in self._counters:

@@ -178,3 +178,29 @@ serve(sys.argv[1])
             assert target.exit_description().code == "ended-out-of-memory"
     (end,) = events(folder, "ended")
     assert (end.status, end.out_of_memory) == (-signal.SIGKILL, True)
+
+
+def test_one_process_out_of_memory_does_not_explain_the_next_kill(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    code = f"""
+import subprocess, time
+EATER = "import os, time\\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)\\nb'x' * 10**9"
+children = [subprocess.Popen([sys.executable, "-c", code]) for code in (EATER, "import time; time.sleep(600)")]
+serve(sys.argv[1])
+"""
+    folder = run_folder(tmp_path)
+    with memory_group(150_000_000) as group:
+        script = script_target(tmp_path, code)
+        command = f"sh -c {shlex.quote(f'echo $$ > {group}/cgroup.procs; exec {script.command}')}"
+        with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
+            assert wait_until(lambda: len(events(folder, "started")) == 3)
+            go.touch()
+            assert wait_until(lambda: bool(events(folder, "ended")))
+            eater = events(folder, "ended")[0].pid
+            other = next(event.pid for event in events(folder, "started") if event.pid not in (target.pid, eater))
+            os.kill(other, signal.SIGKILL)
+            assert wait_until(lambda: len(events(folder, "ended")) == 2)
+    assert [(end.pid, end.status, end.out_of_memory) for end in events(folder, "ended")] == [
+        (eater, -signal.SIGKILL, True),
+        (other, -signal.SIGKILL, False),
+    ]
