@@ -254,6 +254,9 @@ def _quantity(metric: Metric[_Data], words: Mapping[str, str], source: str) -> t
         raise InvalidValue("limit-out-of-range", text=source, metric=metric.name, most=unit.most, unit=unit.name)
     if not baseline and value == 0 and words["COMPARATOR"] == "<" and not unit.is_signed:
         raise InvalidValue("limit-never-holds", text=source)
+    may_be_negative = unit.is_signed or metric.needs == "metrics"
+    if is_relative and words.get("SIGN") == "-" and value >= 100 and not may_be_negative:
+        raise InvalidValue("limit-without-baseline-left", text=source)
     scale = (1.0 if is_relative else unit.scales[written]) * (-1.0 if words.get("SIGN") == "-" else 1.0)
     # Rounded, so that 1.1 s is 1100 ms and not 1100.0000000000002.
     return float(f"{value * scale:.12g}"), is_relative
