@@ -43,15 +43,17 @@ def conclude(
     If the store fails, the run is still judged and reported; the result gets a warning.
     """
     warnings = [*warnings]
+    recording = open_recording(folder)
     try:
-        baseline = store.baseline_for(*plan.key, environment.fingerprint)
+        # A run that began later may have ended first.
+        started_at = datetime.fromisoformat(recording.started_at)
+        baseline = store.baseline_for(*plan.key, environment.fingerprint, before=started_at)
         if baseline is not None:
             write_json(folder.comparison, baseline.model_dump(by_alias=True))
     except HarnessError as error:
         warnings.append(message("baseline-unreadable", error=error.message))
     if isinstance(plan, BenchPlan):
         warnings += _write_history(folder, plan, environment, store)
-    recording = open_recording(folder)
     recording.write_tables()
     try:
         write_past_runs(recording, stepped_figures(plan.gates), environment, store)

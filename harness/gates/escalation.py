@@ -21,7 +21,7 @@ from harness.record.summary import Summary
 from harness.recording.recording import Recording
 
 _SHORTEST_ROW = 5
-"""This many inconclusive runs in a row are no coincidence, however small the window."""
+"""This many inconclusive runs in a row are no coincidence, however small the window that can hold them."""
 
 
 def weighed_with_earlier_nights(
@@ -80,4 +80,6 @@ def row_of_inconclusive(summary: Summary, baseline: Baseline | None) -> list[Mes
     if baseline is None or baseline.window is None or summary.verdict != "inconclusive":
         return []
     row = 1 + len(baseline.undecided)
-    return [message("inconclusive-for-long", runs=row)] if row >= max(baseline.window, _SHORTEST_ROW) else []
+    longest = 1 + 2 * baseline.window  # this run, and all that the store adds to a window for a row
+    long = min(max(baseline.window, _SHORTEST_ROW), longest)
+    return [message("inconclusive-for-long", runs=row)] if row >= long else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ def night(
         scenario="shop",
         profile="nightly",
         phases=[steady(50, 30)],
+        epoch_s=datetime(2026, 2, number, 2, tzinfo=UTC).timestamp(),
         endpoints={"GET /products": 1.0},
         gates=[gate],
         latency=lognormal(20 * luck * slower, 0.3),
@@ -118,6 +120,20 @@ def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> No
     rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
     assert rows == [[], [], [], [], [], [6], [7]]
     assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]
+
+
+def test_a_window_of_one_night_that_could_not_tell_is_reported_too(reports: Path) -> None:
+    nights = [night(reports, number, gate="p95 <= baseline + 0.1%", window=1, noise=0.0) for number in range(1, 5)]
+    rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
+    assert rows == [[], [], [3], [3]]
+
+
+def test_a_window_has_no_run_that_began_later_and_ended_first(reports: Path) -> None:
+    for number in (1, 2, 4):
+        night(reports, number)
+    baseline = night(reports, 3).baseline
+    assert baseline is not None
+    assert [run_id[:8] for run_id in baseline.run_ids] == ["20260202", "20260201"]
 
 
 def test_nights_that_are_compared_with_pinned_runs_are_judged_one_by_one(reports: Path) -> None:
