@@ -50,7 +50,8 @@ class ToxiproxyProxy(BaseModel):
         self._set_enabled(path, enabled=True)
         for toxic in ask_toxiproxy(self.url, "GET", f"{path}/toxics") or ():
             if toxic["name"].startswith(_OURS):
-                ask_toxiproxy(self.url, "DELETE", f"{path}/toxics/{quote(toxic['name'], safe='')}")
+                with _unless_gone():  # whoever has removed it meanwhile: the others are still there
+                    ask_toxiproxy(self.url, "DELETE", f"{path}/toxics/{quote(toxic['name'], safe='')}")
         if conditions.closes_listener:
             self._set_enabled(path, enabled=False)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,10 +47,14 @@ def answering(body: bytes) -> Iterator[str]:
 
         do_GET = do_POST = _answer  # noqa: N815  (http.server's names)
 
-        def log_message(self, *_: object) -> None:
-            pass
+    with serving(Handler) as url:
+        yield url
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    handler.log_message = lambda *_: None  # type: ignore[method-assign]
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -152,6 +157,26 @@ def test_a_proxy_that_was_removed_needs_no_undoing(url: str) -> None:
     made.clear()
     with harness_error("toxiproxy-refused"):
         made.meet(Conditions(latency_s=1))
+
+
+def test_a_toxic_that_was_removed_meanwhile_keeps_no_other_from_being_removed() -> None:
+    toxics, removed = [{"name": "harness-gone"}, {"name": "harness-there"}], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def _respond(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(404 if self.path.endswith("gone") else 200)
+            self.end_headers()
+            if self.command == "DELETE":
+                removed.append(self.path.rpartition("/")[2])
+            elif self.path.endswith("/toxics"):
+                self.wfile.write(json.dumps(toxics).encode())
+
+        do_GET = do_POST = do_DELETE = _respond  # noqa: N815  (http.server's names)
+
+    with serving(Handler) as url:
+        ToxiproxyProxy(url=url, name="db", host="127.0.0.1", port=1).clear()
+    assert removed == ["harness-gone", "harness-there"]
 
 
 def test_toxics_may_remain_where_a_toxiproxy_only_hangs_up() -> None:
