@@ -23,6 +23,7 @@ from harness.engine.host_guard import Guard
 from harness.engine.http.tracing import RequestSampler
 from harness.engine.last_words import LastWords
 from harness.engine.lateness_recorder import LatenessRecorder
+from harness.engine.locust.held_responses import record_held_responses
 from harness.engine.locust.listeners import (
     ListenerFailures,
     hold_back_spawning_complete,
@@ -241,6 +242,7 @@ class LoadWorker:
         self._runner.end_users()
         while self._runner.user_greenlets:
             gevent.sleep(_STOP_POLL_S)
+        record_held_responses()
         self._reporter.end()
         self._runner.send_last_stats()
         self._report_finished(dropped)

@@ -264,6 +264,7 @@ def _recorded_when_interrupted(under_way: set[greenlet], request: Method) -> Met
 def _dropped(self: Any) -> None:
     """Record a response of ``catch_response=True`` that had no ``with`` block."""
     if getattr(self, "_catch_response", False) and not self._entered:
+        self._entered = True  # it may be called again
         self.__exit__(None, None, None)
 
 

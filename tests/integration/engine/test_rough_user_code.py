@@ -100,6 +100,39 @@ def test_a_task_that_exits_its_worker_ends_the_run_and_loses_no_request(server: 
     assert not [event for event in journal.events if event.message.code == "task-raised"]
 
 
+def test_responses_that_are_held_until_the_end_are_recorded(server: CountingServer, tmp_path: Path) -> None:
+    """By the user itself, and by its module."""
+    holding = """
+        import harness, locust
+
+        held = []
+
+        def get(user):
+            user.last = user.client.get(f"/{type(user).__name__}", catch_response=True)
+            held.append(user.client.get("/status/503", catch_response=True))
+
+        class Own(harness.HttpUser):
+            tasks, wait_time = [get], locust.constant(0.5)
+
+        class Fast(locust.FastHttpUser):
+            tasks, wait_time = [get], locust.constant(0.5)
+
+        class Plain(locust.HttpUser):
+            tasks, wait_time = [get], locust.constant(0.5)
+
+        class Stream(harness.HttpUser):
+            wait_time = locust.constant(0.5)
+
+            @locust.task
+            def stream(self):
+                held.append(self.client.get("/stream", stream=True))
+    """
+    plan = plan_of(scenario(tmp_path, textwrap.dedent(holding)), [phase((4, 4, 2.5))])
+    journal = put_load(plan, server.url, tmp_path)
+    assert requests_by_endpoint(journal) == server.served
+    assert len(server.served) == 5
+
+
 def test_a_process_that_ends_without_a_word_is_given_no_words_of_another(
     server: CountingServer, tmp_path: Path
 ) -> None:
