@@ -32,7 +32,7 @@ _process_caches: dict[tuple[Any, ...], RequestHeaderCache] = {}
 """One dictionary of caches for the process, because users of a class have the same settings."""
 
 HeaderFields = Mapping[str, Any] | None
-"""Headers of one request, as a scenario passes them. A list becomes one line per value."""
+"""Headers of one request, as a scenario passes them. A list becomes one line per value. Pairs work, too."""
 
 
 def basic_auth(username: str | bytes, password: str | bytes) -> str:
@@ -104,6 +104,8 @@ class RequestHeaderCache:
 
     def for_request(self, custom: HeaderFields, authorization: str | None, content_type: str | None) -> RequestHeaders:
         """The headers of one request; ``authorization`` comes from ``auth=`` and ``content_type`` from its body."""
+        if not hasattr(custom, "items"):
+            custom = dict(custom or ())  # from pairs, as in Locust
         # The key includes the text of each value: 1, True and 1.0 are equal, but sent differently.
         fields = (*custom.items(), *map(str, custom.values())) if custom else ()
         key = (content_type, authorization, *fields)

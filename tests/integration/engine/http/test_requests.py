@@ -129,6 +129,11 @@ def test_a_header_with_several_lines(user: Driven) -> None:
     assert [pair for pair in echoed(response)["headers"] if pair[0] == "x-two"] == [["x-two", "1"], ["x-two", "2"]]
 
 
+def test_headers_may_be_pairs(user: Driven) -> None:
+    assert header(user.get("/echo", headers=[("X-Shop", "1"), ("X-Shop", "2")]), "x-shop") == "2"
+    assert header(user.request("POST", "/echo", json={}, headers=(("X-Shop", "3"),)), "x-shop") == "3"
+
+
 def test_headers_of_one_request_are_not_sent_with_the_next(user: Driven) -> None:
     given = {"X-Once": "1"}
     user.get("/echo", headers=given)
