@@ -85,7 +85,7 @@ class HttpUser(User, RestMixin[Any]):
             )
         settings = {name: getattr(self, name) for name in ClientSettings.__dataclass_fields__}
         settings["max_response_bytes"] = self.max_answer_bytes or self.max_response_bytes
-        self.client = HttpSession(
+        self.client = self._session = HttpSession(
             self.host,
             self.environment.events.request,
             self,
@@ -102,4 +102,4 @@ class HttpUser(User, RestMixin[Any]):
         try:
             super().run()  # type: ignore[no-untyped-call]
         finally:
-            self.client.close()
+            self._session.close()  # the scenario may have put another client in its place
