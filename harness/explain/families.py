@@ -11,13 +11,16 @@ from harness.metrics.named import metric_name, name_in
 from harness.metrics.series import PATTERN, SeriesFigure
 from harness.record.gate_result import GateResult
 
-Family = Literal["time", "errors", "cpu", "memory", "capacity", "invariant", "contract", "database", "run", "other"]
+Family = Literal[
+    "time", "errors", "cpu", "memory", "capacity", "invariant", "contract", "database", "downstream", "run", "other"
+]
 """Figures of one family have the same causes. ``run``: the run itself was broken."""
 _FAMILIES: dict[str, Family] = {
     "error_rate": "errors",
     "cpu_per_request": "cpu",
     "queries_per_request": "database",
     "db_time": "database",
+    "downstream_time": "downstream",
     "rss_max": "memory",
     "rss_growth": "memory",
     "contract_breaches": "contract",

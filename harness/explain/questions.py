@@ -207,7 +207,8 @@ class Question:
         )
 
     def _share_of_time(self, ms: Interval) -> Interval | None:
-        whole = {"cpu": self.whole, "time": self.mean_ms}.get(self.family)
+        calls = None if self.endpoint else self.whole  # nobody knows which endpoint makes them
+        whole = {"cpu": self.whole, "downstream": calls, "time": self.mean_ms}.get(self.family)
         return None if whole is None else share_of(ms, whole)
 
 

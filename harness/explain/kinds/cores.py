@@ -24,7 +24,12 @@ _MOSTLY = 0.5
 
 def causes(question: Question) -> Iterator[Cause]:
     record, measured = question.record, question.measured
-    if record is None or measured is None or question.family not in ("time", "errors", "capacity", "cpu"):
+    undecided = any(gate.code == "gate-contaminated" for gate in question.gates)
+    if (
+        record is None
+        or measured is None
+        or not (undecided or question.family in ("time", "errors", "capacity", "cpu"))
+    ):
         return
     if question.change is not None and question.change.machine_slower is not None:
         return
@@ -44,9 +49,10 @@ def causes(question: Question) -> Iterator[Cause]:
     )
     ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
     if ms is None or ms.value > 0:
-        cause = question.cause("cores-taken", what, ms=None if question.family == "cpu" else ms)
-        undecided = any(gate.code == "gate-contaminated" for gate in question.gates)
-        matters = question.family != "cpu" and (question.family != "errors" or undecided)
+        cause = question.cause(
+            "cores-taken", what, ms=ms if question.family in ("time", "errors", "capacity") else None
+        )
+        matters = question.family in ("time", "capacity") or (undecided and question.family != "cpu")
         sure = matters and (cause.share is None or cause.share.value >= _MOSTLY)
         if not sure and undecided:
             # Behind a request that waits for a core, others wait for it: the part of the mean is no upper bound then.

@@ -1,4 +1,4 @@
-"""More database statements a request than in the baseline, or repeated ones (N+1); from traces.
+"""More database statements a request than in the baseline, or repeated ones (N+1), or long ones; from traces.
 
 More statements take CPU time and waits, never the other way round. So they are named before those.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from harness.explain.arithmetic import less, mean_of, times
 from harness.explain.questions import Question
 from harness.messages import message
+from harness.metrics.formatting import Amount
 from harness.record.endpoint_statements import EndpointStatements
 from harness.record.explanation import Cause
 from harness.record.measurement import ALL, Interval
@@ -17,7 +18,9 @@ from harness.record.measurement import ALL, Interval
 _MORE = 1.2
 """Times the statements of the baseline: fewer than that more are no news."""
 _MANY = 10
-"""Without a baseline, a statement that a request runs so often is a likely cause."""
+"""Without a baseline, a statement that a request runs so often is a likely cause of slow responses."""
+_MUCH = 0.3
+"""Of the time for the database: a statement that takes less is no cause of it without a baseline."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
@@ -29,14 +32,30 @@ def causes(question: Question) -> Iterator[Cause]:
         if question.endpoint not in (None, entry.endpoint) or not entry.statements_per_request:
             continue
         grown = _grown(question, "queries_per_request", entry.endpoint)
-        most = entry.repeated[0].times if entry.repeated else 0.0
         if grown is None:
-            if not question.is_compared and most >= _MANY:
-                yield question.cause("statements", message("cause-statements", **_words(entry)), sure=False)
+            if not question.is_compared:
+                yield from _without_baseline(question, entry)
         elif grown.low > 0 and entry.statements_per_request > _MORE * (entry.statements_per_request - grown.value):
             before = entry.statements_per_request - grown.value
             what = message("cause-more-statements", before=before, **_words(entry))
-            yield question.cause("statements", what, ms=_longer_ms(question, entry.endpoint))
+            # Those that failed may have failed for another reason.
+            sure = question.family != "errors"
+            yield question.cause("statements", what, ms=_longer_ms(question, entry.endpoint), sure=sure)
+
+
+def _without_baseline(question: Question, entry: EndpointStatements) -> Iterator[Cause]:
+    most = entry.repeated[0].times if entry.repeated else 0.0
+    of_count = question.metric == "queries_per_request" and (entry.repeated or question.endpoint is not None)
+    if of_count or most >= _MANY:
+        yield question.cause("statements", message("cause-statements", **_words(entry)), sure=False)
+    elif question.metric == "db_time" and question.measured is not None and question.observed:
+        longest, endpoints = entry.top[0], question.measured.endpoints
+        part = 1.0 if question.endpoint else endpoints[entry.endpoint].requests / endpoints[ALL].requests
+        share = min(1.0, longest.time_ms * part / question.observed)
+        if share >= _MUCH:
+            ms = Amount(longest.time_ms, "ms")
+            what = message("cause-long-statement", endpoint=entry.endpoint, ms=ms, text=longest.text)
+            yield question.cause("statements", what, share=Interval.exactly(share), sure=False)
 
 
 def _words(entry: EndpointStatements) -> dict[str, object]:

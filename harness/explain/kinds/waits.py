@@ -23,12 +23,14 @@ _MOST_PLACES = 3
 _MOSTLY = 0.5
 _MUCH = 0.2
 """Of the response time."""
+_CALLS = ("HTTP", "socket")
+"""What ``downstream_time`` counts; the time of a database is another metric."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
-    if question.family not in ("time", "errors", "capacity") or question.measured is None:
+    if question.family not in ("time", "errors", "capacity", "downstream") or question.measured is None:
         return
-    waits = _by_resource(question.measured.waits or [])
+    waits = _by_resource(_asked_for(question, question.measured.waits or []))
     before = [_by_resource(phase.waits) for phase in question.earlier if phase.waits is not None]
     compared = question.is_compared and bool(before)
     grew = question.is_compared and bool(question.attribution.suspects)
@@ -41,6 +43,13 @@ def causes(question: Question) -> Iterator[Cause]:
         if ms.low > 0 or (not compared and _is_much(question, ms)):
             is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure
             yield _cause(question, parts, ms, compared=compared, sure=is_sure)
+
+
+def _asked_for(question: Question, waits: Sequence[WaitTime]) -> Sequence[WaitTime]:
+    """Of the time of downstream calls, no other wait is a part."""
+    if question.family != "downstream":
+        return waits
+    return [wait for wait in waits if wait.kind == "downstream" and wait.what in _CALLS]
 
 
 def _is_much(question: Question, ms: Interval) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,15 +13,17 @@ from harness.gates.judge import judge
 from harness.recording import open_recording
 from harness.recording.run import RunRecording
 from tests.support.judged import baseline_of
+from tests.support.recordings import Failing
 from tests.unit.analysis.test_traces import LOOP, Made
+from tests.unit.analysis.test_waits import LOCKED, SERVED, with_profile
 from tests.unit.explain.test_explained import run_of
 
 ENDPOINTS = {"GET /products": 0.75, "POST /checkout": 0.25}
 
 
-def traced(parent: Path, name: str, loops: dict[str, int], *, ms: float, seed: int = 0) -> RunRecording:
+def traced(parent: Path, name: str, loops: dict[str, int], *, ms: float, **more: Any) -> RunRecording:
     """A run whose requests wait 2 ms for each statement, of which they run as many as ``loops`` says."""
-    run = open_recording(run_of(parent, name, ms=ms, endpoints=ENDPOINTS, seed=seed))
+    run = open_recording(run_of(parent, name, ms=ms, endpoints=ENDPOINTS, **more))
     assert isinstance(run, RunRecording)
     made = Made(run)
     for number in range(80):
@@ -44,3 +47,50 @@ def test_each_endpoint_has_its_own_part_of_the_rise(tmp_path: Path) -> None:
         "GET /products": pytest.approx(30, rel=0.1),
         "POST /checkout": pytest.approx(4, rel=0.1),
     }
+
+
+def test_more_statements_are_no_certain_cause_of_failures(tmp_path: Path) -> None:
+    before = [traced(tmp_path, f"before-{seed}", dict.fromkeys(ENDPOINTS, 1), ms=20, seed=seed) for seed in range(3)]
+    broken = [Failing(0.2, "HTTP 500", endpoint="GET /products")]
+    now = traced(tmp_path, "now", {"GET /products": 2, "POST /checkout": 1}, ms=20, failures=broken)
+    baseline_of(*map(measure, before), into=now.folder)
+    found = next(each for each in explained(now, judge(now)).explanations if each.metric == "error_rate")
+    assert [(cause.kind, cause.sure) for cause in found.causes] == [("failures", True), ("statements", False)]
+
+
+def test_a_repeated_statement_is_named_where_a_gate_limits_their_number(tmp_path: Path) -> None:
+    loops = {"GET /products": 8, "POST /checkout": 1}
+    run = traced(tmp_path, "now", loops, ms=20, gates=["queries_per_request <= 5"])
+    (found,) = explained(run, judge(run)).explanations
+    named = [(cause.what.code, cause.what.params["endpoint"]) for cause in found.causes]
+    assert named == [("cause-statements", "GET /products")]
+
+
+def test_the_statement_that_takes_the_time_is_named_where_a_gate_limits_it(tmp_path: Path) -> None:
+    """One of 2 ms, in 3 of 4 requests."""
+    run = traced(tmp_path, "now", {"GET /products": 1, "POST /checkout": 0}, ms=20, gates=["db_time < 1ms"])
+    (found,) = explained(run, judge(run)).explanations
+    (cause,) = found.causes
+    assert (cause.what.code, cause.what.params["text"]) == ("cause-long-statement", LOOP)
+    assert cause.part is not None
+    assert cause.part.value == pytest.approx(1.5, rel=0.1)
+
+
+def test_only_waits_for_calls_explain_the_time_of_downstream_calls(tmp_path: Path) -> None:
+    folder = run_of(tmp_path, "now", rank=2000, ms=36, gates=["downstream_time < 5ms"])
+    calls = (
+        *SERVED,
+        "get_stock (shop/db.py:40)",
+        "HTTPConnectionPool.urlopen (urllib3/connectionpool.py:5)",
+        "[socket]",
+    )
+    with_profile(folder, "waits", {LOCKED: [42] * 6, calls: [40] * 6})
+    run = open_recording(folder)
+    assert isinstance(run, RunRecording)
+    made = Made(run)
+    for number in range(80):
+        request = made.request(at_s=1 + number / 4)
+        made.span(request, "downstream", 3, 23, parent=made.span(request, "server", 0, 36))
+    recorded = made.save()
+    (found,) = explained(recorded, judge(recorded)).explanations
+    assert [(cause.kind, cause.place and cause.place.line) for cause in found.causes] == [("downstream", 40)]
