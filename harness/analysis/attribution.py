@@ -28,6 +28,7 @@ from harness.analysis.nights import Nights
 from harness.analysis.pooled_profiles import pooled, slowed
 from harness.analysis.profiles import busy_stacks, profiles_of
 from harness.messages import Message, message
+from harness.metrics.formatting import Amount
 from harness.plan.duet import A
 from harness.plan.phases import phase_kind
 from harness.record.changes import Suspect
@@ -106,7 +107,7 @@ def _attributed(run: RunRecording, records: Sequence[PhaseRecord], nights: Night
     if threads is not None and _without_gil(python) > _WITHOUT_GIL and _is_comparable(threads, "threads", found):
         _compare(threads, found, named)
     if not found.suspects and not found.notes:
-        tenth, half = (100 * smallest_growth(python.runs, python.before, share) for share in (0.1, 0.5))
+        tenth, half = (Amount(100 * smallest_growth(python.runs, python.before, share), "%") for share in (0.1, 0.5))
         found.notes.append(message("growth-visible", percent=tenth, of_half=half))
     for entries in (found.suspects, found.candidates):
         entries.sort(key=lambda suspect: suspect.cpu_ms_baseline - suspect.cpu_ms_run)

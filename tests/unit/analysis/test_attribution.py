@@ -15,6 +15,7 @@ from harness.analysis.attribution import attribution_of
 from harness.analysis.functions import Frame, functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.analysis.profiles import phase_profile
+from harness.metrics.formatting import Amount
 from harness.plan.model.phase import Phase
 from harness.record.changes import Suspect
 from harness.record.measurement import ALL, Baseline, FunctionSamples, Measurement
@@ -425,5 +426,8 @@ def test_without_a_suspect_the_growth_that_would_have_been_seen_is_stated(tmp_pa
     assert suspects(tmp_path, stacks(seed=9)) == []
     (note,) = attribution_of(read_run(RunFolder(tmp_path / "now"))).notes
     assert note.code == "growth-visible"
-    assert 0 < float(str(note.params["percent"])) < 20
-    assert float(str(note.params["of_half"])) > float(str(note.params["percent"]))
+    tenth, half = note.params["percent"], note.params["of_half"]
+    assert isinstance(tenth, Amount)  # reads "120 %", not "1.2e+02 %"
+    assert isinstance(half, Amount)
+    assert 0 < tenth < 20
+    assert half > tenth
