@@ -38,12 +38,12 @@ memory = false
 [[phase]]
 kind = "steady"
 users = 8
-duration = "22s"
+duration = "28s"
 
 [[fault]]
 name = "broken"
 kind = "command"
-at = "6s"
+at = "12s"  # so long that these seconds have enough requests for all gates if later ones are slower and do not count
 for = "6s"
 start = "touch {flag}"
 stop = "rm -f {flag}"
