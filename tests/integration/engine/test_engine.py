@@ -64,7 +64,7 @@ CROWDED = """
         @task
         def go(self):
             crowded = self.environment.runner.user_count > 5
-            self.client.get("/slow/500" if crowded else "/slow/1", name="/go")
+            self.client.get("/slow/200" if crowded else "/slow/1", name="/go")
 """
 
 
@@ -148,12 +148,12 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
         class Burning(HttpUser):
             @task
             def burn(self):
-                self.client.get("/a")
                 until_s = time.thread_time() + 0.02
                 while time.thread_time() < until_s:
                     pass
+                self.client.get("/a")
     """
-    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 1.2), model="open", max_users=1)], stop_timeout_s=30)
+    plan = plan_of(scenario(tmp_path, burning), [phase((100, 100, 1.2), model="open", max_users=4)], stop_timeout_s=30)
     gate = Gate(comparison=parse_requirement("p95 < 60s"))
     plan = plan.model_copy(update={"gates": (gate,)})
     journal = put_load(plan, server.url, tmp_path)
@@ -167,7 +167,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     assert summary.generator.saturated
     assert ran.generator_limited is not None
     assert ran.generator_limited in judged.reason
-    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker; one was begun and not done yet.
+    # 100/s at 20 ms and what a request costs are some 2.1 cores at 0.6 a worker. One begins when another is done.
     assert re.search(r"use at least [3456] workers \(--workers", ran.generator_limited)
     assert ran.late > 90
     assert ran.lateness_ms.p99 is not None
@@ -447,7 +447,7 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
 
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
-        update={"until": parse_limit("p95 > 300ms")}
+        update={"until": parse_limit("p95 > 100ms")}
     )
     journal = put_load(plan_of(scenario(tmp_path, CROWDED), [stress]), server.url, tmp_path)
     (span,) = journal.phases
@@ -455,12 +455,12 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     (event,) = journal.events
     assert (event.kind, event.message.code) == ("limit broke", "limit-broken-at-users")
     assert event.message.params["users"] == 8
-    assert "p95 > 300ms" in str(event.message.params["finding"])
+    assert "p95 > 100ms" in str(event.message.params["finding"])
 
 
 def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     search = phase((5, 8, 50), kind="search", name="search").model_copy(
-        update={"until": parse_limit("p95 > 300ms"), "search": SearchRange(start=5, to=8, shortest_s=5)}
+        update={"until": parse_limit("p95 > 100ms"), "search": SearchRange(start=5, to=8, shortest_s=5)}
     )
     journal = put_load(plan_of(scenario(tmp_path, CROWDED), [search]), server.url, tmp_path)
     (span,) = journal.phases
