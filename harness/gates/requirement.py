@@ -164,10 +164,10 @@ def judge_beside(baseline: float, widening: float) -> Rule:
 
     def rule(requirement: Requirement, observed: Interval, _: Sequence[Interval]) -> Judgement:
         limit = limit_of(requirement, baseline)
-        status = _status(requirement, observed, limit)
-        if status == "fail" and _status(requirement, _widened(observed, widening), limit) != "fail":
+        status, surer = _status(requirement, observed, limit), _widened(observed, widening)
+        if status == "fail" and _status(requirement, surer, limit) != "fail":
             status = "inconclusive"
-        return Judgement(status, observed, limit, baseline)
+        return Judgement(status, observed, limit, baseline, surer=surer)
 
     return rule
 
