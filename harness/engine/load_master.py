@@ -16,7 +16,7 @@ from harness.engine.contract_checker import ContractChecker
 from harness.engine.dealing import Dealer
 from harness.engine.failure_kinds import ErrorCounts
 from harness.engine.last_words import LastWords
-from harness.engine.locust.listeners import ListenerFailures, hold_back_spawning_complete, start_test
+from harness.engine.locust.listeners import ListenerFailures, exit_code_of, hold_back_spawning_complete, start_test
 from harness.engine.locust.runners import LoadMasterRunner
 from harness.engine.merger import Merger
 from harness.engine.phase_runner import PhaseRunner
@@ -151,12 +151,12 @@ class LoadMaster:
         last_words, at_s = LastWords(), time.time()
         logging.getLogger().addHandler(last_words)
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
-        code = self._environment.process_exit_code
+        code = exit_code_of(self._environment)
         if not code:
             return
         reason = next((error for error in self._errors if error.code == "scenario-exited"), None)
         if reason is None:
-            reason = message("scenario-exit-code", exit_code=int(code), logged=last_words.since(at_s))
+            reason = message("scenario-exit-code", exit_code=code, logged=last_words.since(at_s))
         self._run_state.event("exit code", reason, self._errors.pop(reason, 0))
 
     def _report_errors(self) -> None:

@@ -26,6 +26,7 @@ from harness.engine.lateness_recorder import LatenessRecorder
 from harness.engine.locust.held_responses import record_held_responses
 from harness.engine.locust.listeners import (
     ListenerFailures,
+    exit_code_of,
     hold_back_spawning_complete,
     listen_first,
     report_failed_users,
@@ -248,8 +249,8 @@ class LoadWorker:
         self._report_finished(dropped)
 
     def _report_finished(self, dropped: int) -> None:
-        code = self._environment.process_exit_code
-        data = {"dropped": dropped, "errors": self._errors.to_wire(), "exit_code": None if code is None else int(code)}
+        exit_code = exit_code_of(self._environment)
+        data = {"dropped": dropped, "errors": self._errors.to_wire(), "exit_code": exit_code}
         self._runner.send_message(messages.FINISHED, data)
 
     def _on_abort(self, **_: Any) -> None:

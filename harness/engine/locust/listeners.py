@@ -113,6 +113,14 @@ def user_not_created(error: Exception) -> Message:
     return message("user-not-created", error=describe_failure(error, None))
 
 
+def exit_code_of(environment: Environment) -> int | None:
+    """``environment.process_exit_code``, which user code sets. What no process can exit with counts as 1."""
+    code: object = environment.process_exit_code
+    if code is None:
+        return None
+    return int(code) if isinstance(code, int) and code.bit_length() < 32 else 1
+
+
 def fire_quit(environment: Environment) -> None:
     """Fire ``quit``, the last event of a process."""
     environment.events.quit.fire(exit_code=environment.process_exit_code or 0)

@@ -746,6 +746,42 @@ def test_a_scenario_ends_the_whole_run_with_its_exit_code(server: CountingServer
     assert server.served["GET /last"] > 0
 
 
+@pytest.mark.parametrize("code", ["'not enough stock'", "object()", "1 << 70"])
+@pytest.mark.parametrize("event", ["user_error", "quitting"])
+def test_an_exit_code_that_none_can_be_ends_the_run_as_1(
+    server: CountingServer, tmp_path: Path, code: str, event: str
+) -> None:
+    """``user_error`` is fired in workers, ``quitting`` in the master."""
+    odd = (
+        GETTER
+        + f"""
+    class Stumbler(HttpUser):
+        fixed_count = 1
+
+        @task
+        def stumble(self):
+            raise ValueError
+
+    from locust import events
+
+    @events.{event}.add_listener
+    def judge(**_):
+        Judged.environment.process_exit_code = {code}
+
+    class Judged:
+        pass
+
+    @events.init.add_listener
+    def keep(environment, **_):
+        Judged.environment = environment
+"""
+    )
+    journal = put_load(plan_of(scenario(tmp_path, odd), [phase((2, 2, 1))]), server.url, tmp_path)
+    found = [event.message.params["exit_code"] for event in journal.events if event.kind == "exit code"]
+    assert (journal.end_reason, found) == ("done", [1])
+    assert "worker lost" not in [event.kind for event in journal.events]
+
+
 def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
     tests = """
         def test_front(fastsession):
