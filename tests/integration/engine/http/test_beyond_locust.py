@@ -81,7 +81,7 @@ def test_a_user_that_ends_closes_its_connections() -> None:
 
     def once(user: Any) -> None:
         user.client.get("/")
-        user.user.client = "of another protocol"
+        user.client = "of another protocol"
         raise StopUser
 
     with hostile_server(script) as server, driven(HARNESS, server.url, tasks=[once]) as user:
