@@ -81,7 +81,7 @@ class PrometheusSource(Source):
 
     def _instead(self, selector: Selector) -> Message:
         if selector.name in self._offered:
-            return message("series-other-labels", name=selector.name)
+            return message("series-other-labels" if selector.labels else "series-not-a-number", name=selector.name)
         offered = sorted(name for name in self._offered if not name.endswith(_SELDOM_MEANT))
         return alternatives(selector.name, get_close_matches(selector.name, offered, n=_MOST_NEAR) or offered)
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.errors import HarnessError
+from harness.messages import Message
 from harness.sources.prometheus import MOST_BYTES, PrometheusSource
 from harness.sources.source import TIMEOUT_S
 from tests.support.children import free_port, wait_until
@@ -106,6 +107,20 @@ def test_counters_of_processes_in_turn_are_noted(totals: list[int], codes: list[
             assert source.read().counters == {"orders_total": total}
         assert [note.code for note in source.missing()] == codes
         source.close()
+
+
+@pytest.mark.parametrize(
+    ("series", "why"), [("pool_size", "series-not-a-number"), ('orders_total{kind="web"}', "series-other-labels")]
+)
+def test_why_a_series_of_the_page_has_no_value_is_noted(series: str, why: str) -> None:
+    with server(lambda handler: page(handler, b"pool_size NaN\norders_total 1\n")) as url:
+        source = PrometheusSource(url, [series])
+        source.read()
+        (note,) = source.missing()
+        source.close()
+    assert note.code == "series-not-offered"
+    assert isinstance(alternatives := note.params["alternatives"], Message)
+    assert alternatives.code == why
 
 
 def test_another_status_is_a_failure() -> None:
