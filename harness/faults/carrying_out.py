@@ -126,7 +126,15 @@ class CarryingOut:
         else:
             if not fault.is_momentary:
                 over.wait(None if until_s is None else max(0.0, until_s - time.time()))
+                self._require_active(number)
         self._undo(number)
+
+    def _require_active(self, number: int) -> None:
+        try:
+            self._faults[number].require_active()
+        except Exception as error:  # noqa: BLE001  (as above)
+            name = self._given[number].name
+            self._note(number, "failed", message("fault-ended-early", name=name, why=_why(error)))
 
     def _undo_open(self) -> None:
         for number in sorted(self._open):

@@ -159,6 +159,18 @@ class DependencyFault(Fault):
         for connection in held:
             connection.close()
 
+    def require_active(self) -> None:
+        import psycopg
+
+        with _holding:
+            held = [*_held.get(self.thing, ())]
+        for connection in held:
+            try:
+                for _ in range(2):  # the first may read why the server closes the connection, the second that it has
+                    connection.pgconn.consume_input()
+            except psycopg.Error as error:
+                raise _refused(self.url, error) from None
+
     def _hold(self, connection: Connection[Any]) -> None:
         with _holding:
             _held.setdefault(self.thing, []).append(connection)

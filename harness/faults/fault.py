@@ -77,6 +77,9 @@ class Fault(BaseModel, ABC):
     def begin(self, place: Place) -> None:
         """Begin it. If this raises, :meth:`end` is called."""
 
+    def require_active(self) -> None:
+        """When it is due to end: raise an error if it has ended by itself before, so that it shows nothing."""
+
     @abstractmethod
     def end(self, place: Place) -> None:
         """Undo it. May be called twice, and in another process than the one that began it."""

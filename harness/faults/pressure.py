@@ -101,6 +101,13 @@ class PressureFault(Fault):
                 if stream is not None:
                     stream.close()
 
+    def require_active(self) -> None:
+        with _changing:
+            processes = [*_running.get(self.thing, ())]
+        for process in processes:
+            if process.poll() is not None:  # the kernel has killed it, say, since memory ran out
+                raise HarnessError("fault-pressure-ended", status=process.returncode)
+
     def _press(self, kind: str, settings: dict[str, Any], group: ControlGroup | None) -> None:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", pressing.__file__, kind, json.dumps(settings)],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -126,6 +127,20 @@ def test_a_locked_table_can_neither_be_read_nor_written(server: PostgreSQL, plac
         fault.end(place)
         client.execute("SET lock_timeout = '20s'")
         client.execute('INSERT INTO "Order items" VALUES (1)')
+
+
+@pytest.mark.parametrize("effect", [{"fill": 3}, {"lock": "held"}])
+def test_what_the_server_has_closed_is_no_longer_held(server: PostgreSQL, place: Place, effect: dict[str, Any]) -> None:
+    fault = DependencyFault(url=server.url, **effect)
+    with psycopg.connect(server.url, autocommit=True) as client:
+        client.execute("CREATE TABLE IF NOT EXISTS held (id int)")
+        fault.begin(place)
+        fault.require_active()
+        closed = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = %s LIMIT 1"
+        client.execute(closed, [APPLICATION])
+    with harness_error("fault-dependency-refused"):
+        fault.require_active()
+    fault.end(place)
 
 
 @pytest.mark.parametrize("effect", [{"fill": 20}, {"lock": "stock"}])

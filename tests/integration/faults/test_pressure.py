@@ -6,20 +6,24 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from harness.control.fault_process import FaultProcess
 from harness.faults import pressing
+from harness.faults.orders import GivenFault, Setup
 from harness.faults.place import Place, TargetPlace
 from harness.faults.pressure import PressureFault
 from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.control_groups import memory_group, target_in
 from tests.support.errors import harness_error
-from tests.support.faults import begun_elsewhere, open_files_limited
+from tests.support.faults import begun_elsewhere, events_in, open_files_limited
 from tests.support.requirements import not_met, require_program
 from tests.support.targets import all_ended
 
@@ -54,6 +58,23 @@ def test_a_share_of_all_cores_is_used() -> None:
             assert wait_until(lambda process=process: process.cpu_times().user > 0.3)  # type: ignore[misc]
     finally:
         ended(fault)
+
+
+def test_pressure_that_ended_by_itself_has_failed(tmp_path: Path) -> None:
+    given = GivenFault(name="busy", kind="pressure", phase="steady", settings={"cpu": 0.25})
+    process = FaultProcess(Setup(faults=(given,), place=NOWHERE, log=str(tmp_path / "faults")), tmp_path / "log")
+    process.send(begin=0, at=time.time(), until=time.time() + 600)
+    wait_until(lambda: len(presses()) == len(os.sched_getaffinity(0)), what="pressure")
+    for press in presses():
+        wait_until(lambda press=press: press.cpu_times().user > 0.1, what="its work")  # type: ignore[misc]
+    presses()[0].kill()
+    process.send(end=0)
+    said: list[dict[str, Any]] = []
+    wait_until(lambda: said.extend(process.read(0.05)) or [one for one in said if one.get("event") == "ended"])
+    process.discard()
+    (error,) = [one["error"] for one in said if one.get("event") == "failed"]
+    assert (error["code"], error["params"]["why"]["code"]) == ("fault-ended-early", "fault-pressure-ended")
+    assert events_in(tmp_path / "faults") == [("busy", "began"), ("busy", "failed"), ("busy", "ended")]
 
 
 def test_a_process_with_many_open_files_can_press() -> None:
