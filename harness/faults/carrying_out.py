@@ -131,7 +131,7 @@ class CarryingOut:
 
     def _require_active(self, number: int) -> None:
         try:
-            self._faults[number].require_active()
+            self._faults[number].require_active(self._place)
         except Exception as error:  # noqa: BLE001  (as above)
             name = self._given[number].name
             self._note(number, "failed", message("fault-ended-early", name=name, why=_why(error)))

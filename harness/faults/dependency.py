@@ -159,7 +159,7 @@ class DependencyFault(Fault):
         for connection in held:
             connection.close()
 
-    def require_active(self) -> None:
+    def require_active(self, place: Place) -> None:  # noqa: ARG002
         import psycopg
 
         with _holding:

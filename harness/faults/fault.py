@@ -77,7 +77,7 @@ class Fault(BaseModel, ABC):
     def begin(self, place: Place) -> None:
         """Begin it. If this raises, :meth:`end` is called."""
 
-    def require_active(self) -> None:
+    def require_active(self, place: Place) -> None:
         """When it is due to end: raise an error if it has ended by itself before, so that it shows nothing."""
 
     @abstractmethod

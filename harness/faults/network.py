@@ -95,6 +95,10 @@ class NetworkFault(Fault):
         for proxy in self._proxies(place):
             proxy.meet(self.conditions)
 
+    def require_active(self, place: Place) -> None:
+        for proxy in self._proxies(place):
+            proxy.require(self.conditions)
+
     def end(self, place: Place) -> None:
         for proxy in self._proxies(place):
             proxy.clear()

@@ -101,7 +101,7 @@ class PressureFault(Fault):
                 if stream is not None:
                     stream.close()
 
-    def require_active(self) -> None:
+    def require_active(self, place: Place) -> None:  # noqa: ARG002
         with _changing:
             processes = [*_running.get(self.thing, ())]
         for process in processes:

@@ -38,6 +38,9 @@ class OwnProxy(BaseModel):
         order = {"do": "conditions", "name": self.name, "conditions": asdict(conditions)}
         ask(self.control, self.secret, order, name=self.name)
 
+    def require(self, conditions: Conditions) -> None:
+        """Its conditions last as long as its process, whose end breaks the run."""
+
     def clear(self) -> None:
         """Make it forward unchanged; harmless if it has ended."""
         try:

@@ -57,13 +57,21 @@ class ToxiproxyProxy(BaseModel):
             return
         for kind, stream, attributes in toxics(conditions):
             toxic = {
-                "name": f"{_OURS}{kind}-{stream}",
+                "name": _toxic_name(kind, stream),
                 "type": kind,
                 "stream": stream,
                 "toxicity": conditions.share,
                 "attributes": attributes,
             }
             ask_toxiproxy(self.url, "POST", f"{path}/toxics", toxic)
+
+    def require(self, conditions: Conditions) -> None:
+        """Raise :class:`HarnessError` unless it still is under these conditions: a restart, for example, ends them."""
+        known = ask_toxiproxy(self.url, "GET", f"/proxies/{quote(self.name, safe='')}")
+        wanted = set() if conditions.closes_listener else {_toxic_name(*each[:2]) for each in toxics(conditions)}
+        missing = wanted - {toxic["name"] for toxic in known["toxics"]}
+        if missing or known["enabled"] == conditions.closes_listener:
+            raise HarnessError("toxiproxy-reset", name=self.name)
 
     def clear(self) -> None:
         """Make it forward unchanged; harmless if it no longer exists."""
@@ -73,6 +81,10 @@ class ToxiproxyProxy(BaseModel):
     def _set_enabled(self, path: str, *, enabled: bool) -> None:
         # POST: PATCH is known since version 2.6 only.
         ask_toxiproxy(self.url, "POST", path, {"enabled": enabled})
+
+
+def _toxic_name(kind: str, stream: str) -> str:
+    return f"{_OURS}{kind}-{stream}"
 
 
 def toxics(conditions: Conditions) -> Iterator[tuple[str, str, dict[str, int]]]:

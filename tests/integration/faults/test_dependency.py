@@ -135,11 +135,11 @@ def test_what_the_server_has_closed_is_no_longer_held(server: PostgreSQL, place:
     with psycopg.connect(server.url, autocommit=True) as client:
         client.execute("CREATE TABLE IF NOT EXISTS held (id int)")
         fault.begin(place)
-        fault.require_active()
+        fault.require_active(place)
         closed = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = %s LIMIT 1"
         client.execute(closed, [APPLICATION])
     with harness_error("fault-dependency-refused"):
-        fault.require_active()
+        fault.require_active(place)
     fault.end(place)
 
 

@@ -114,6 +114,15 @@ def test_refuse_disables_the_proxy_until_it_is_cleared(proxy: ToxiproxyProxy) ->
     assert is_enabled(proxy)
 
 
+@pytest.mark.parametrize("conditions", [Conditions(latency_s=1), Conditions(refuse=True), Conditions(blackhole=True)])
+def test_conditions_that_somebody_else_has_ended_are_noticed(proxy: ToxiproxyProxy, conditions: Conditions) -> None:
+    proxy.meet(conditions)
+    proxy.require(conditions)
+    proxy.clear()
+    with harness_error("toxiproxy-reset"):
+        proxy.require(conditions)
+
+
 def test_toxics_of_others_stay(proxy: ToxiproxyProxy) -> None:
     theirs = {"name": "mine", "type": "slicer", "stream": "upstream", "toxicity": 1, "attributes": {"average_size": 10}}
     ask_toxiproxy(proxy.url, "POST", f"/proxies/{proxy.name}/toxics", theirs)
