@@ -143,6 +143,15 @@ def test_a_difference_is_reported_for_its_interaction(pact_file: Path) -> None:
     assert {mismatch.kind for mismatch in broken.mismatches} == {"body"}
 
 
+def test_a_pending_interaction_that_does_not_hold_is_reported(pact_file: Path, tmp_path: Path) -> None:
+    data = json.loads(pact_file.read_bytes())
+    pending = tmp_path / "pending.json"
+    pending.write_text(json.dumps(data | {"interactions": [one | {"pending": True} for one in data["interactions"]]}))
+    with Provider().serving() as provider:
+        found = verify(read_pacts([pending], None), provider.url)
+    assert not found.held
+
+
 def test_what_was_verified_is_recorded_without_a_password(pact_file: Path) -> None:
     found = verify(read_pacts([pact_file], None), "http://me:pw9@127.0.0.1:1")
     assert not found.held
