@@ -70,7 +70,12 @@ def test_pressure_that_ended_by_itself_has_failed(tmp_path: Path) -> None:
     presses()[0].kill()
     process.send(end=0)
     said: list[dict[str, Any]] = []
-    wait_until(lambda: said.extend(process.read(0.05)) or [one for one in said if one.get("event") == "ended"])
+
+    def has_ended() -> list[dict[str, Any]]:
+        said.extend(process.read(0.05))
+        return [line for line in said if line.get("event") == "ended"]
+
+    wait_until(has_ended, what="its end")
     process.discard()
     (error,) = [one["error"] for one in said if one.get("event") == "failed"]
     assert (error["code"], error["params"]["why"]["code"]) == ("fault-ended-early", "fault-pressure-ended")
