@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.explain.arithmetic import less, mean_of, sum_of
+from harness.explain.kinds import statements
 from harness.explain.kinds.saturation import is_crowded
 from harness.explain.questions import Question
 from harness.messages import Message, message
@@ -26,6 +27,10 @@ _MUCH = 0.2
 _CALLS = ("HTTP", "socket")
 """What ``downstream_time`` counts; the time of a database is another metric."""
 
+_Resource = tuple[str, ...]
+"""What is waited for and, but for a pool, where."""
+_Waits = Mapping[_Resource, list[WaitTime]]
+
 
 def causes(question: Question) -> Iterator[Cause]:
     if question.family not in ("time", "errors", "capacity", "downstream") or question.measured is None:
@@ -35,14 +40,23 @@ def causes(question: Question) -> Iterator[Cause]:
     compared = question.is_compared and bool(before)
     grew = question.is_compared and bool(question.attribution.suspects)
     sure = compared and not (grew and is_crowded(question))
+    # They take the same time.
+    more_statements = any(cause.sure and cause.part is not None for cause in statements.causes(question))
     for key, parts in waits.items():
         ms = sum_of([part.ms for part in parts])
         if compared:
-            earlier = [sum_of([part.ms for part in run[key]]) if key in run else _NONE for run in before]
+            earlier = [_earlier(key, run, waits) for run in before]
             ms = less(ms, mean_of(earlier))
         if ms.low > 0 or (not compared and _is_much(question, ms)):
             is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure
+            is_sure = is_sure and not (more_statements and parts[0].what == "database")
             yield _cause(question, parts, ms, compared=compared, sure=is_sure)
+
+
+def _earlier(key: _Resource, run: _Waits, now: _Waits) -> Interval:
+    """The same wait in a run of the baseline; of a new one, those of its kind that are gone: code may have moved."""
+    same = [key] if key in run else [other for other in run if other[:2] == key[:2] and other not in now]
+    return sum_of([part.ms for other in same for part in run[other]]) if same else _NONE
 
 
 def _asked_for(question: Question, waits: Sequence[WaitTime]) -> Sequence[WaitTime]:
@@ -62,10 +76,7 @@ def _is_most(question: Question, ms: Interval) -> bool:
     return whole is not None and ms.low > _MOSTLY * whole.value
 
 
-_Resource = tuple[str, ...]
-
-
-def _by_resource(waits: Sequence[WaitTime]) -> Mapping[_Resource, list[WaitTime]]:
+def _by_resource(waits: Sequence[WaitTime]) -> _Waits:
     """Waits for one pool are one cause, wherever they occur; other waits are one cause per place."""
     found: defaultdict[_Resource, list[WaitTime]] = defaultdict(list)
     for wait in waits:

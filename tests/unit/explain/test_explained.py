@@ -243,6 +243,14 @@ def test_a_wait_that_did_not_grow_is_not_a_cause(tmp_path: Path) -> None:
     assert [explanation.causes for explanation in explanations(folders[-1], folders[:-1])] == [[]]
 
 
+def test_a_wait_in_code_that_moved_is_not_a_cause(tmp_path: Path) -> None:
+    moved = (*SERVED, "take_from_stock (shop/db.py:52)", "[lock]")
+    folders = [run_of(tmp_path, f"before-{seed}", seed=seed) for seed in range(3)] + [run_of(tmp_path, "now", ms=36)]
+    for folder in folders:
+        with_profile(folder, "waits", {moved if folder is folders[-1] else LOCKED: [42, 41, 43, 40, 44, 42]})
+    assert [explanation.causes for explanation in explanations(folders[-1], folders[:-1])] == [[]]
+
+
 def blocked(tmp_path: Path, gates: Sequence[str], **more: Any) -> RunFolder:
     """Users who wait in all 20 s of the phase ``steady`` for what they have sent before."""
     phases = [ramp(users=20, seconds=2), steady(users=0, seconds=20)]

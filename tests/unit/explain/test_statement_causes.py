@@ -34,6 +34,9 @@ def traced(parent: Path, name: str, loops: dict[str, int], *, ms: float, **more:
     return made.save()
 
 
+QUERIES = (*SERVED, "get_stock (shop/db.py:31)", "wait (psycopg/waiting.py:10)")
+
+
 def test_each_endpoint_has_its_own_part_of_the_rise(tmp_path: Path) -> None:
     """20 statements more in 3 of 4 requests are 30 ms a request of any endpoint; 8 more in 1 of 4 are 4 ms."""
     usual = {"GET /products": 1, "POST /checkout": 1}
@@ -47,6 +50,16 @@ def test_each_endpoint_has_its_own_part_of_the_rise(tmp_path: Path) -> None:
         "GET /products": pytest.approx(30, rel=0.1),
         "POST /checkout": pytest.approx(4, rel=0.1),
     }
+
+
+def test_threads_that_wait_for_more_statements_are_no_second_part_of_the_rise(tmp_path: Path) -> None:
+    before = [traced(tmp_path, f"before-{seed}", dict.fromkeys(ENDPOINTS, 1), ms=20, seed=seed) for seed in range(3)]
+    now = traced(tmp_path, "now", {"GET /products": 21, "POST /checkout": 1}, ms=50)
+    for run, weight in [*((run, 5) for run in before), (now, 75)]:
+        with_profile(run.folder, "waits", {QUERIES: [weight] * 6})
+    baseline_of(*map(measure, before), into=now.folder)
+    found = next(each for each in explained(now, judge(now)).explanations if each.metric in ("p50", "mean", "p95"))
+    assert [(cause.kind, cause.sure) for cause in found.causes] == [("statements", True), ("downstream", False)]
 
 
 def test_more_statements_are_no_certain_cause_of_failures(tmp_path: Path) -> None:
