@@ -91,6 +91,9 @@ def explain(console: Console, baseline: Baseline, added: Measurement) -> None:
             console.print(
                 Text(f"The load generator was the bottleneck in phase {plain(phase.name)}: gates will not use it.")
             )
+        elif phase.too_contaminated:
+            why = f"Other processes took the cores for most of phase {plain(phase.name)}"
+            console.print(Text(f"{why}: gates on response times and throughput will not use it."))
     console.print("From the next run on, gates can compare with it:")
     if _is_bench(added):
         console.print(Text(f"  {_BENCH_EXAMPLE}", style="bold"))
@@ -116,7 +119,7 @@ def _example(baseline: Baseline) -> tuple[str, float] | None:
     phases = sorted(latest.phases, key=lambda phase: not holds_one_level(phase.kind))
     for phase in phases:
         p95s = baseline.figures(phase.name, ALL, "p95")
-        if p95s and not phase.generator_limited:
+        if p95s and not (phase.generator_limited or phase.too_contaminated):
             figure, _ = against(p95s[0], p95s, RUN_METRICS["p95"])
             return phase.name, figure
     return None
