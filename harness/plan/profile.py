@@ -31,9 +31,10 @@ _TABLE = ("tool", "harness")
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile, not checked yet. ``name`` is the file's without ``.toml``."""
+    """A profile, not checked yet. ``name`` is the file's without ``.toml``, ``given`` the name or file asked for."""
 
     name: str
+    given: str
     path: Path
     source: ConfigSource
 
@@ -45,7 +46,7 @@ def load_profile(name_or_file: str, *, scenario: str | Path | None = None) -> Pr
     Raises ``HarnessError`` where there is none or it is not TOML.
     """
     path = _find(name_or_file, scenario)
-    return Profile(path.stem, path, read_toml(path))
+    return Profile(path.stem, name_or_file, path, read_toml(path))
 
 
 def profile_names(scenario: str | Path | None = None) -> list[str]:

@@ -105,6 +105,7 @@ def resolve(
     plan = RunPlan(
         scenario=Scenario.model_validate(description.model_dump(include=set(Scenario.model_fields))),
         profile=profile.name if profile else "default",
+        profile_given=profile.given if profile else None,
         phases=tuple(resolved),
         default_phases=not stated.has_phases and not description.has_shape,
         gates=tuple(required),

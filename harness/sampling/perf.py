@@ -37,7 +37,7 @@ _ATTACH_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 _MOST_FOLLOWED = 3
 """So many perfs record threads that began while another one attached, for each start of a target."""
-_MANYNAMELESS = 0.2
+_MANY_NAMELESS = 0.2
 _OWN = re.compile(r" \((?!node:)(?P<file>(?:(?!node_modules/)[^()])+):\d+\)$")
 """A frame with a line, in a file that is not a library's."""
 
@@ -181,7 +181,7 @@ class PerfSampler(PhaseSampler):
             self.note(message("perf-failed", phase=phase.name, reason=reason))
             return None
         nameless = sum(NAMELESS in sample.frames[-1] for sample in samples) / len(samples)
-        if nameless > _MANYNAMELESS:
+        if nameless > _MANY_NAMELESS:
             self.note(message("perf-without-names", phase=phase.name, share=nameless))
         roots = {recording.root for recording in phase.recordings}
         length_s = phase.ended_s - phase.began_s

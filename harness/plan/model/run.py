@@ -55,6 +55,8 @@ class RunPlan(Frozen):
     scenario: Scenario
     profile: str
     """The profile's name; ``default`` where the scenario's own phases and gates are used."""
+    profile_given: str | None = None
+    """The name or the file by which the user asked for it."""
     phases: tuple[Phase, ...]
     default_phases: bool = False
     """Whether the harness chose the phases, as the user has stated no load."""

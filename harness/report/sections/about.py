@@ -48,8 +48,8 @@ class About(Section):
 def command_line(plan: RunPlan) -> str:
     """The command that repeats ``plan``, with the same random choices."""
     parts = ["harness", "run", ",".join(plan.scenario.locustfiles)]
-    if plan.profile != "default":
-        parts += ["--profile", plan.profile]
+    if (profile := plan.profile_given or plan.profile) != "default":
+        parts += ["--profile", profile]
     for override in plan.overrides:
         parts += ["--set", override]
     if plan.remote_workers:

@@ -65,6 +65,7 @@ def test_a_load_process_starts_without_what_reads_and_reports_runs(process: str)
         "harness.feeders",
         "harness.messages",
         "harness.metrics",
+        "harness.open_files",
         "harness.plan",
         "harness.prctl",
         "harness.record",

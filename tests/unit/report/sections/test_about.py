@@ -26,5 +26,10 @@ def test_the_command_runs_the_same_again(target: PlannedTarget, options: str) ->
     assert command_line(plan) == expected
 
 
+def test_a_profile_that_was_given_as_a_file_is_named_as_that_file() -> None:
+    plan = make_plan([steady()], profile="load").model_copy(update={"profile_given": "ci/load.toml"})
+    assert "--profile ci/load.toml" in command_line(plan)
+
+
 def test_the_default_profile_is_not_named() -> None:
     assert "--profile" not in command_line(make_plan([steady()]))
