@@ -40,8 +40,8 @@ from harness.record.run_folder import RunFolder, write_json
 from harness.recording import open_recording
 from harness.recording.run import read_run
 
-RATES = {"asynchronous": 300, "threaded": 300, "prefork": 400}
-"""Requests a second: they keep each server's processes busy for 40 to 70 % of a core, so there are samples to count."""
+RATES = {"asynchronous": 240, "threaded": 300, "prefork": 280}
+"""Requests a second: they keep each server busy for 40 to 80 % of a core, so there are samples to count."""
 GROWTHS = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 """As shares of the CPU time of a request."""
 CHANGES = {
@@ -83,7 +83,7 @@ class Case:
     suspects: int
 
 
-def _record(out: Path, server: str, change: str, number: int, seconds: float) -> None:
+def _record(out: Path, server: str, change: str, number: int, seconds: float, overhead: str) -> None:
     """One run, kept as ``SERVER/CHANGE-NUMBER``."""
     first, second = PATHS[server]
     parent = out / server
@@ -100,7 +100,7 @@ def _record(out: Path, server: str, change: str, number: int, seconds: float) ->
         ],
         gates=[],
         out=parent / "runs",
-        set={"sampling.memory": False},
+        set={"sampling.memory": False, "sampling.cpu.max_overhead": overhead},
     )
     Path(done.folder.path).rename(parent / f"{change.replace(':', '-') or 'same'}-{number}")
 
@@ -215,13 +215,15 @@ def _real_growth(now: RunFolder, before: RunFolder) -> float:
     return costs[0] / costs[1] - 1
 
 
-def _record_all(out: Path, wanted: list[tuple[str, str, int]], seconds: float, *, with_neighbour: bool) -> None:
+def _record_all(
+    out: Path, wanted: list[tuple[str, str, int]], seconds: float, overhead: str, *, with_neighbour: bool
+) -> None:
     """Servers with changes and numbers, in random order."""
     random.Random(1).shuffle(wanted)
     with neighbour(1) if with_neighbour else nullcontext():
         for done, (server, change, number) in enumerate(wanted, 1):
             click.echo(f"{done} of {len(wanted)}: {server} {change or 'unchanged'}", err=True)
-            _record(out, server, change, number, seconds)
+            _record(out, server, change, number, seconds, overhead)
 
 
 @click.command()
@@ -229,6 +231,7 @@ def _record_all(out: Path, wanted: list[tuple[str, str, int]], seconds: float, *
 @click.option("--judge", "judge_from", type=click.Path(path_type=Path, exists=True), help="Compare what was recorded.")
 @click.option("--runs", default=5, show_default=True, help="Unchanged runs of each server.")
 @click.option("--seconds", default=60.0, show_default=True, help="Of each run.")
+@click.option("--overhead", default="2%", show_default=True, help="How much of the machine py-spy may use.")
 @click.option("--neighbour", "with_neighbour", is_flag=True, help="Record beside one that takes a third of the cores.")
 @click.option("--changes/--no-changes", default=True, show_default=True, help="Record changed servers, too.")
 @click.option("--drawn", default=40, show_default=True, help="Cases of each server and growth.")
@@ -238,6 +241,7 @@ def main(
     judge_from: Path | None,
     runs: int,
     seconds: float,
+    overhead: str,
     with_neighbour: bool,
     changes: bool,
     drawn: int,
@@ -246,14 +250,14 @@ def main(
     """Measure how often the function that grew is named."""
     if short:
         with tempfile.TemporaryDirectory() as folder:
-            _record_all(Path(folder), [("threaded", "", 0)], 3.0, with_neighbour=False)
+            _record_all(Path(folder), [("threaded", "", 0)], 3.0, overhead, with_neighbour=False)
             shutil.copytree(Path(folder, "threaded", "same-0"), Path(folder, "threaded", "same-1"))
             _judge(Path(folder), 1, GROWTHS[-1:])
         return
     if record_to is not None:
         wanted = [(server, "", number) for server in CHANGES for number in range(runs)]
         wanted += [(server, change, 0) for server in CHANGES for change in CHANGES[server] if changes]
-        _record_all(record_to, wanted, seconds, with_neighbour=with_neighbour)
+        _record_all(record_to, wanted, seconds, overhead, with_neighbour=with_neighbour)
     if judge_from is not None:
         _judge(judge_from, drawn, GROWTHS)
 

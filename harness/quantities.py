@@ -1,4 +1,4 @@
-"""Durations, arrival rates and numbers of users, parsed and formatted as people write them."""
+"""Durations, arrival rates, numbers of users and shares, parsed and formatted as people write them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _LONG_UNITS = {"hour": "h", "hr": "h", "minute": "m", "min": "m", "second": "s",
                "millisecond": "ms", "msec": "ms", "milli": "ms"}  # fmt: skip
 _LONG_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]+?)s?", re.IGNORECASE)
 _RATE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>\S.*)?")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 MOST_USERS = 10_000_000
 _MOST_RATE = 10_000_000
 _LONGEST_S = 366 * 86_400.0
@@ -102,6 +103,15 @@ def parse_users(value: object) -> int:
     return value
 
 
+def parse_share(value: object) -> float:
+    """A share (0…1), from ``"5%"`` or ``0.05``; more than 0. Raises ``InvalidValue``."""
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    share = float(found[1]) / 100 if found else value
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise InvalidValue("share-invalid", value=value)
+    return float(share)
+
+
 def _above_zero(parse: Callable[[object], float], zero: str) -> BeforeValidator:
     """``zero`` is the code for 0."""
 
@@ -124,6 +134,8 @@ Users = Annotated[int, _above_zero(parse_users, "users-zero")]
 """A number of users, at least 1."""
 UsersOrZero = Annotated[int, BeforeValidator(parse_users)]
 """A number of users, 0 or more."""
+Share = Annotated[float, BeforeValidator(parse_share)]
+"""More than 0, at most 1."""
 
 
 def duration_text(seconds: float) -> str:

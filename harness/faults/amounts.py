@@ -1,4 +1,4 @@
-"""Sizes, rates of bytes and shares: parsed from what people write."""
+"""Sizes and rates of bytes: parsed from what people write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from harness.errors import InvalidValue
 from harness.metrics.units import BYTES
+from harness.quantities import parse_share
 
 _MOST_BYTES = 1 << 60
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(\D*)")
@@ -41,20 +42,6 @@ def _scaled(value: object, ending: str, invalid: str) -> float:
     return float(amount)
 
 
-def parse_share(value: object) -> float:
-    """A share (0…1), from ``"5%"`` or ``0.05``; more than 0. Raises ``InvalidValue``."""
-    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is not None and found[2] == "%":
-        share = float(found[1]) / 100
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        share = value
-    else:
-        raise InvalidValue("share-invalid", value=value)
-    if not 0 < share <= 1:
-        raise InvalidValue("share-invalid", value=value)
-    return float(share)
-
-
 def _share_or_bytes(value: object) -> str:
     if isinstance(value, str) and value.strip().endswith("%"):
         parse_share(value)
@@ -71,6 +58,5 @@ def bytes_of(amount: str, whole: int) -> int:
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 BytesPerSecond = Annotated[float, BeforeValidator(_parse_rate)]
-Share = Annotated[float, BeforeValidator(parse_share)]
 ShareOrBytes = Annotated[str, BeforeValidator(_share_or_bytes)]
 """``"70%"`` of what there is, or ``"2GiB"``."""

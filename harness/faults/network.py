@@ -8,13 +8,13 @@ from typing import ClassVar, Self
 from pydantic import StrictBool, model_validator
 
 from harness.errors import HarnessError, InvalidValue
-from harness.faults.amounts import Bytes, BytesPerSecond, Share
+from harness.faults.amounts import Bytes, BytesPerSecond
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.messages import Message, alternatives, message
 from harness.proxies.conditions import Conditions
 from harness.proxies.control import ProxyPlace
-from harness.quantities import Duration
+from harness.quantities import Duration, Share
 
 _ALONE = ("refuse", "blackhole")
 """Nothing arrives, so nothing can be late."""

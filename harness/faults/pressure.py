@@ -19,11 +19,12 @@ from pydantic import StrictStr, model_validator
 
 from harness.errors import HarnessError, InvalidValue
 from harness.faults import pressing
-from harness.faults.amounts import Share, ShareOrBytes, bytes_of
+from harness.faults.amounts import ShareOrBytes, bytes_of
 from harness.faults.control_group import ControlGroup
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.messages import Message, message
+from harness.quantities import Share
 
 MOST_MEMORY, MOST_DISK = 0.9, 0.95
 """The largest share taken of what is available when the fault begins."""

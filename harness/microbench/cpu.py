@@ -25,7 +25,7 @@ SLOWEST = 3
 """How many benchmarks are profiled."""
 
 _RATE_HZ = 250
-_BUSY_THREADS = Tier("cpu", "", threads="busy", max_hz=_RATE_HZ, min_hz=_RATE_HZ, cpu_share=1.0, span_s=60.0)
+_BUSY_THREADS = Tier("cpu", "", threads="busy", max_hz=_RATE_HZ, min_hz=_RATE_HZ, overhead_share=1.0, span_s=60.0)
 """Native code counts, too, and nothing else runs that it could be confused with."""
 _LOOP = re.compile(r"\brunner \(pytest_benchmark/fixture\.py")
 _OPTIONS = ("--benchmark-only", "--benchmark-enable", "--benchmark-quiet", "--benchmark-max-time=2")

@@ -216,7 +216,7 @@ def _sampling(
     stated = settings.sampling
     memory = stated.memory if quick is None or "memory" in source.data.get("sampling", {}) else None
     return Sampling(
-        cpu=CpuSampling(rate_hz=stated.cpu.rate_hz) if stated.cpu else None,
+        cpu=CpuSampling(**dict(stated.cpu)) if stated.cpu else None,
         memory=MemorySampling(duration_s=memory.duration) if memory else None,
         traces=_traces(settings.target, otlp),
         metrics=keeping(metrics, [gate.comparison.series for gate in gates if gate.comparison.series]),

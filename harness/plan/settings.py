@@ -12,7 +12,7 @@ from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
 from harness.plan.model.target import AllowedHost
 from harness.plan.requirement import Comparison
-from harness.quantities import Duration
+from harness.quantities import Duration, Share
 
 MOST_WORKERS = 1000
 _OF_ENDPOINTS = ("requests", "traces", "contract", "faults")
@@ -95,9 +95,11 @@ class GateTable(_Table):
 
 
 class CpuTable(_Table):
-    """``cpu = {rate_hz = 100}``: how many samples per second py-spy takes of the target at most."""
+    """``cpu = {rate_hz = 100, max_overhead = "2%"}``: how many samples per second py-spy takes of the target at most,
+    and how much of the machine's CPU time it may use for them."""
 
     rate_hz: Annotated[int, _between(1, 1000)] = 100
+    max_overhead: Share = 0.02
 
 
 class MemoryTable(_Table):

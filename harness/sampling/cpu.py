@@ -46,36 +46,38 @@ _NOTABLE_CORES = 0.03
 THREADS_HZ = 5
 MIN_HZ = 10
 """What a useful profile needs. A target with very many threads then costs more than its share."""
-CPU_SHARES = 0.014, 0.003, 0.003
-"""The shares of the machine's CPU time that the tiers may take: together a fiftieth."""
+_SHARES = 0.7, 0.15, 0.15
+"""Of the overhead that the tiers may cause together."""
 
 
 def gil_tier(max_hz: int) -> Tier:
     """Threads that hold the GIL."""
-    return Tier("cpu", "", "gil", max_hz, MIN_HZ, CPU_SHARES[0], span_s=4.0)
+    return Tier("cpu", "", "gil", max_hz, MIN_HZ, _SHARES[0], span_s=4.0)
 
 
 def threads_tier(max_hz: int) -> Tier:
     """All threads that do not sleep."""
-    return Tier("threads", ".threads", "busy", max_hz, 1, CPU_SHARES[1], span_s=12.0)
+    return Tier("threads", ".threads", "busy", max_hz, 1, _SHARES[1], span_s=12.0)
 
 
 def waits_tier(max_hz: int) -> Tier:
     """All threads, also those that sleep: what they wait for. Its spans are short, because waits come in bursts."""
-    return Tier("waits", ".waits", "all", max_hz, 1, CPU_SHARES[2], span_s=6.0)
+    return Tier("waits", ".waits", "all", max_hz, 1, _SHARES[2], span_s=6.0)
 
 
 RatedTier = tuple[Tier, SamplingRate]
 
 
-def rated(tiers: Iterable[Tier], cores: float | None, targets: int = 1) -> list[RatedTier]:
-    """Each tier with its rate, on ``cores`` for target, generator and samplers together.
+def rated(tiers: Iterable[Tier], cores: float | None, targets: int = 1, max_overhead: float = 0.02) -> list[RatedTier]:
+    """Each tier with its rate. Together they may use ``max_overhead`` (0…1) of ``cores``, the cores for target,
+    generator and samplers.
 
     Without ``cores``, it is the highest rate, whatever that costs.
     """
+    shares = {tier: max_overhead * tier.overhead_share for tier in tiers}
     return [
-        (tier, SamplingRate(tier.max_hz, cores, share=tier.cpu_share, min_hz=tier.min_hz, targets=targets))
-        for tier in tiers
+        (tier, SamplingRate(tier.max_hz, cores, share=share, min_hz=tier.min_hz, targets=targets))
+        for tier, share in shares.items()
     ]
 
 
@@ -242,15 +244,16 @@ class BuildsCpuSampler(Sampler):
 
 def _create(context: SamplingContext) -> Sampler:
     assert context.settings.cpu is not None
-    rate_hz = context.settings.cpu.rate_hz
+    rate_hz, max_overhead = context.settings.cpu.rate_hz, context.settings.cpu.max_overhead
     sampled = context.targets[:2]  # of several starts, one of each build
     if len(sampled) == 1 and context.target.pid is not None and not runs_python(context.target.pid):
         return PerfSampler(partial(_root, context.target), rate_hz, context.folder)
     few_hz = min(rate_hz, THREADS_HZ)
-    tiers = rated((gil_tier(rate_hz), threads_tier(few_hz), waits_tier(few_hz)), context.cores, len(sampled))
+    tiers = (gil_tier(rate_hz), threads_tier(few_hz), waits_tier(few_hz))
+    with_rates = rated(tiers, context.cores, len(sampled), max_overhead)
     samplers = []
     for variant, target in sampled:
-        sampler = CpuSampler(partial(_root, target), tiers, context.folder, variant)
+        sampler = CpuSampler(partial(_root, target), with_rates, context.folder, variant)
         samplers.append((f"build {variant.upper()}", sampler))
     return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
 

@@ -37,8 +37,8 @@ _IDLE = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One way of sampling: which threads, how often at most, for what share of the machine's CPU time, and how long a
-    span lasts at least."""
+    """One way of sampling: which threads, how often at most, for what share of the overhead that all tiers may cause,
+    and how long a span lasts at least."""
 
     kind: ProfileKind
     suffix: str
@@ -46,7 +46,7 @@ class Tier:
     threads: SampledThreads
     max_hz: int
     min_hz: int
-    cpu_share: float
+    overhead_share: float
     span_s: float
 
 

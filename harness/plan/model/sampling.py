@@ -13,6 +13,8 @@ from harness.record.redaction import redacted
 
 class CpuSampling(Frozen):
     rate_hz: int = 100
+    max_overhead: float = 0.02
+    """The share of the machine's CPU time that py-spy may use; it samples less often where it would use more."""
 
 
 class MemorySampling(Frozen):

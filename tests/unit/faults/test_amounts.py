@@ -9,7 +9,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import InvalidValue
-from harness.faults.amounts import Bytes, BytesPerSecond, Share, ShareOrBytes, bytes_of
+from harness.faults.amounts import Bytes, BytesPerSecond, ShareOrBytes, bytes_of
+from harness.quantities import Share
 
 
 @pytest.mark.parametrize(

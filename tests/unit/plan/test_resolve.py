@@ -44,7 +44,7 @@ def test_a_scenario_alone_is_a_plan(tmp_path: Path) -> None:
     assert plan.target == ShopTarget()
     assert (plan.stop_early, plan.stop_timeout_s) == (True, 10)
     assert plan.sampling.model_dump() == {
-        "cpu": {"rate_hz": 100},
+        "cpu": {"rate_hz": 100, "max_overhead": 0.02},
         "memory": {"duration_s": 5},
         "metrics": (),
         "traces": None,
@@ -176,11 +176,13 @@ def test_default_names_are_numbered_and_differ_from_given_ones(tmp_path: Path) -
 
 def test_a_profile_replaces_phases_and_gates_and_adds_to_sampling(tmp_path: Path) -> None:
     gate = '[[gate]]\nrequire = "p99 < 1s"\n'
-    plan = plan_of(tmp_path, SCENARIO, f"stop_timeout = 3\n{STEADY}{gate}[sampling]\ncpu = {{rate_hz = 20}}\n")
+    plan = plan_of(
+        tmp_path, SCENARIO, f"stop_timeout = 3\n{STEADY}{gate}[sampling]\ncpu = {{rate_hz = 20, max_overhead = '5%'}}\n"
+    )
     assert [phase.name for phase in plan.phases] == ["steady", "diagnose"]
     assert [gate.comparison.source for gate in plan.gates] == ["p99 < 1s"]
     assert plan.sampling.model_dump() == {
-        "cpu": {"rate_hz": 20},
+        "cpu": {"rate_hz": 20, "max_overhead": 0.05},
         "memory": {"duration_s": 5},
         "metrics": (),
         "traces": None,

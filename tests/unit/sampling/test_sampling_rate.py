@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from harness.sampling.cpu import gil_tier, rated
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
 from tests.support.children import dying_with_the_tests, killed_at_end
 
@@ -37,6 +38,13 @@ def test_never_more_often_than_requested(max_hz: int) -> None:
     assert rate.hz == max_hz
     rate.update(1e9, rate.hz)
     assert rate.hz <= max_hz
+
+
+@pytest.mark.parametrize(("max_overhead", "hz"), [(0.02, 20), (0.05, 50), (0.5, 100)])
+def test_a_higher_overhead_buys_more_samples(max_overhead: float, hz: int) -> None:
+    ((_, rate),) = rated((gil_tier(100),), cores=2, max_overhead=max_overhead)
+    rate.update(0.0014 * 100, 100)
+    assert rate.hz == hz
 
 
 def test_three_times_the_share_is_too_expensive() -> None:
