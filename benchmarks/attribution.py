@@ -40,8 +40,8 @@ from harness.record.run_folder import RunFolder, write_json
 from harness.recording import open_recording
 from harness.recording.run import read_run
 
-RATES = {"asynchronous": 240, "threaded": 300, "prefork": 280}
-"""Requests a second: they keep each server busy for 40 to 80 % of a core, so there are samples to count."""
+RATES = {"asynchronous": 240, "threaded": 200, "prefork": 280}
+"""Requests a second: they keep each server busy for 30 to 80 % of a core, so there are samples to count."""
 GROWTHS = (0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 """As shares of the CPU time of a request."""
 CHANGES = {
@@ -262,10 +262,18 @@ def main(
         _judge(judge_from, drawn, GROWTHS)
 
 
+def _label(case: Case) -> str:
+    if case.kind == "clean":
+        return "none"
+    if case.kind == "drawn":
+        return f"{case.growth:.0%}"
+    return "real, 3% or more" if case.growth >= GROWTHS[0] else "real, less"
+
+
 def _judge(out: Path, drawn: int, growths: Sequence[float]) -> None:
     groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in _cases(out, drawn, growths):
-        label = "none" if case.kind == "clean" else f"{case.growth:.0%}" if case.kind == "drawn" else "real"
+        label = _label(case)
         groups[case.kind, label].append(case)
         groups[case.server, label].append(case)
     rows, values = [], []
