@@ -105,9 +105,17 @@ def parse_users(value: object) -> int:
 
 def parse_share(value: object) -> float:
     """A share (0…1), from ``"5%"`` or ``0.05``; more than 0. Raises ``InvalidValue``."""
+    share = parse_share_or_zero(value)
+    if share == 0:
+        raise InvalidValue("share-invalid", value=value)
+    return share
+
+
+def parse_share_or_zero(value: object) -> float:
+    """As :func:`parse_share`, or 0."""
     found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     share = float(found[1]) / 100 if found else value
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise InvalidValue("share-invalid", value=value)
     return float(share)
 

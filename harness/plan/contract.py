@@ -20,10 +20,10 @@ from harness.plan.hosts import address_of_url
 from harness.plan.model.run import ContractPlan
 from harness.plan.problems import Problems, shown
 from harness.plan.validation_errors import checked
+from harness.quantities import parse_share_or_zero
 from harness.record.redaction import redacted
 
 DEFAULT_SHARE = 0.05
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
 def _check(value: object) -> object:
@@ -33,11 +33,10 @@ def _check(value: object) -> object:
 
 
 def _share(value: object) -> float:
-    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    share = float(found[1]) / 100 if found else value
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise InvalidValue("contract-sample-invalid", value=value)
-    return float(share)
+    try:
+        return parse_share_or_zero(value)
+    except InvalidValue:
+        raise InvalidValue("contract-sample-invalid", value=value) from None
 
 
 def _patterns(value: object) -> object:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from harness.errors import InvalidValue
 from harness.plan.expression import parse_requirement
 from harness.plan.hosts import parse_host
+from harness.plan.model.sampling import MAX_OVERHEAD
 from harness.plan.model.target import AllowedHost
 from harness.plan.requirement import Comparison
 from harness.quantities import Duration, Share
@@ -99,7 +100,7 @@ class CpuTable(_Table):
     and how much of the machine's CPU time it may use for them."""
 
     rate_hz: Annotated[int, _between(1, 1000)] = 100
-    max_overhead: Share = 0.02
+    max_overhead: Share = MAX_OVERHEAD
 
 
 class MemoryTable(_Table):

@@ -17,6 +17,7 @@ from functools import partial
 import psutil
 
 from harness.messages import Message, message
+from harness.plan.model.sampling import MAX_OVERHEAD
 from harness.record.measurement import ONLY
 from harness.record.profiles import Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
@@ -68,11 +69,12 @@ def waits_tier(max_hz: int) -> Tier:
 RatedTier = tuple[Tier, SamplingRate]
 
 
-def rated(tiers: Iterable[Tier], cores: float | None, targets: int = 1, max_overhead: float = 0.02) -> list[RatedTier]:
-    """Each tier with its rate. Together they may use ``max_overhead`` (0…1) of ``cores``, the cores for target,
-    generator and samplers.
+def rated(
+    tiers: Iterable[Tier], cores: float | None, targets: int = 1, max_overhead: float = MAX_OVERHEAD
+) -> list[RatedTier]:
+    """Each tier with its rate; together they may use the share ``max_overhead`` of ``cores``.
 
-    Without ``cores``, it is the highest rate, whatever that costs.
+    ``cores`` are those for target, generator and samplers. Without them, it is the highest rate, whatever that costs.
     """
     shares = {tier: max_overhead * tier.overhead_share for tier in tiers}
     return [

@@ -10,11 +10,13 @@ from harness.plan.frozen import Frozen, Redacted, RedactedText
 from harness.plan.phases import MEMORY_PASS
 from harness.record.redaction import redacted
 
+MAX_OVERHEAD = 0.02
+"""The share of the machine's CPU time that py-spy may use; it samples less often where it would use more."""
+
 
 class CpuSampling(Frozen):
     rate_hz: int = 100
-    max_overhead: float = 0.02
-    """The share of the machine's CPU time that py-spy may use; it samples less often where it would use more."""
+    max_overhead: float = MAX_OVERHEAD
 
 
 class MemorySampling(Frozen):

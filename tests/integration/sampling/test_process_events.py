@@ -63,6 +63,16 @@ def sampled(target: Target, folder: RunFolder) -> Iterator[None]:
     assert sampler.notes == []
 
 
+@contextmanager
+def sampled_with_little_memory(tmp_path: Path, code: str, folder: RunFolder) -> Iterator[Target]:
+    """A target that may use 150 MB, all its processes together."""
+    with memory_group(150_000_000) as group:
+        script = script_target(tmp_path, code)
+        command = f"sh -c {shlex.quote(f'echo $$ > {group}/cgroup.procs; exec {script.command}')}"
+        with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
+            yield target
+
+
 def events(folder: RunFolder, event: str) -> list[ProcessEvent]:
     return [seen for seen in PROCESS_EVENTS.read(folder.processes) if seen.event == event]
 
@@ -168,14 +178,11 @@ threading.Thread(target=eat).start()
 serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
-    with memory_group(150_000_000) as group:
-        script = script_target(tmp_path, code)
-        command = f"sh -c {shlex.quote(f'echo $$ > {group}/cgroup.procs; exec {script.command}')}"
-        with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
-            assert wait_until(lambda: bool(events(folder, "started")))
-            go.touch()
-            assert wait_until(lambda: bool(events(folder, "ended")))
-            assert target.exit_description().code == "ended-out-of-memory"
+    with sampled_with_little_memory(tmp_path, code, folder) as target:
+        assert wait_until(lambda: bool(events(folder, "started")))
+        go.touch()
+        assert wait_until(lambda: bool(events(folder, "ended")))
+        assert target.exit_description().code == "ended-out-of-memory"
     (end,) = events(folder, "ended")
     assert (end.status, end.out_of_memory) == (-signal.SIGKILL, True)
 
@@ -189,17 +196,14 @@ children = [subprocess.Popen([sys.executable, "-c", code]) for code in (EATER, "
 serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
-    with memory_group(150_000_000) as group:
-        script = script_target(tmp_path, code)
-        command = f"sh -c {shlex.quote(f'echo $$ > {group}/cgroup.procs; exec {script.command}')}"
-        with start_target(CommandTarget(command=command), folder) as target, sampled(target, folder):
-            assert wait_until(lambda: len(events(folder, "started")) == 3)
-            go.touch()
-            assert wait_until(lambda: bool(events(folder, "ended")))
-            eater = events(folder, "ended")[0].pid
-            other = next(event.pid for event in events(folder, "started") if event.pid not in (target.pid, eater))
-            os.kill(other, signal.SIGKILL)
-            assert wait_until(lambda: len(events(folder, "ended")) == 2)
+    with sampled_with_little_memory(tmp_path, code, folder) as target:
+        assert wait_until(lambda: len(events(folder, "started")) == 3)
+        go.touch()
+        assert wait_until(lambda: bool(events(folder, "ended")))
+        eater = events(folder, "ended")[0].pid
+        other = next(event.pid for event in events(folder, "started") if event.pid not in (target.pid, eater))
+        os.kill(other, signal.SIGKILL)
+        assert wait_until(lambda: len(events(folder, "ended")) == 2)
     assert [(end.pid, end.status, end.out_of_memory) for end in events(folder, "ended")] == [
         (eater, -signal.SIGKILL, True),
         (other, -signal.SIGKILL, False),
