@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -80,9 +81,19 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
 
 
 def runs(pid: int) -> bool:
-    """Whether the process is there and is no zombie."""
+    """Whether any thread of the process is there and is no zombie.
+
+    Its first thread may be a zombie while others are still being killed. Until they are gone, nobody can wait for it.
+    """
+    threads = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        threads = [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+    return any(_thread_runs(thread) for thread in threads)
+
+
+def _thread_runs(thread: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(thread).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
 
