@@ -13,7 +13,7 @@ from harness.cli import options
 from harness.cli.baseline_shown import described, draw, explain, slides
 from harness.cli.std_streams import print_json, say
 from harness.cli.terminal import Terminal
-from harness.control.run_lookup import find_or_fetch
+from harness.control.run_lookup import existing_store, find_or_fetch, has_store
 from harness.errors import ExitCode, HarnessError
 from harness.messages import Option
 from harness.record.environment import Environment
@@ -148,7 +148,13 @@ def _found(run: str, out: Path) -> _Found:
     from harness.recording import open_recording
     from harness.store import RunEntry
 
-    folder = find_or_fetch(run, out)
+    try:
+        folder = find_or_fetch(run, out)
+    except HarnessError:
+        stored = None if run == "latest" or Path(run).exists() or (out / run).exists() else _stored(run, out)
+        if stored is None:
+            raise
+        return _Found(stored, out)
     summary = _judged(folder)
     environment = read_model(folder.environment, Environment)
     entry = RunEntry(
@@ -157,6 +163,14 @@ def _found(run: str, out: Path) -> _Found:
     # A baseline belongs in the store where runs like it are compared: the one beside it, unless --out names another.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
     return _Found(entry, out if named else folder.path.parent)
+
+
+def _stored(run_id: str, out: Path) -> RunEntry | None:
+    """A run whose folder is gone: the store has all that a baseline needs."""
+    if not has_store(out):
+        return None
+    with existing_store(out) as store:
+        return store.entry_of(run_id)
 
 
 def _with_verdicts(store: Store, key: tuple[str, str, str]) -> tuple[Baseline | None, dict[str, str]]:

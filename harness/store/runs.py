@@ -76,6 +76,20 @@ class RunCatalogue(Database):
             self._parsed(row.measurement, Measurement, "measurement", run_id), row.verdict, row.fingerprint
         )
 
+    def entry_of(self, run_id: str) -> RunEntry | None:
+        """A run as it was recorded; None where the catalogue does not have its figures."""
+        columns = (RunRow.summary, RunRow.measurement, RunRow.fingerprint, RunRow.folder)
+        with self._reading() as session:
+            row = session.execute(select(*columns).where(RunRow.run_id == run_id)).one_or_none()
+        if row is None or row.measurement is None:
+            return None
+        return RunEntry(
+            self._parsed(row.summary, Summary, "summary", run_id),
+            row.fingerprint,
+            self._reports / row.folder,
+            measurement=self._parsed(row.measurement, Measurement, "measurement", run_id),
+        )
+
     def forget_rounds(self, run_id: str) -> None:
         """Remove what is kept of a bench's rounds, but not its figures."""
         with self._writing() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -375,3 +376,24 @@ def test_an_intended_change_is_accepted_with_its_reason(reports: Path) -> None:
     assert "checks stock twice" in baseline(reports, "show").err
     made_run(reports, 3, verdict="broken")
     assert baseline(reports, "accept", "latest", "--why", "whatever").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("accept", "--why", "checks stock twice"), ("set",), ("set", "--window", "10")])
+def test_a_run_whose_folder_is_gone_becomes_the_baseline(words: tuple[str, ...], reports: Path) -> None:
+    entry = make_entry(1, verdict="pass")
+    with open_store(None, reports) as store:
+        store.record_run(replace(entry, commit="c1"))
+    (before,) = harness("runs", "--json", "--out", reports).json
+    result = baseline(reports, *words, entry.summary.run_id)
+    assert (result.exit_code, result.code) == (0, None)
+    (listed,) = baseline(reports, "list", "--json").json
+    assert listed["run_ids"] == [entry.summary.run_id]
+    (after,) = harness("runs", "--json", "--out", reports).json
+    assert {**after, "baseline": None} == before
+
+
+def test_a_run_that_neither_a_folder_nor_the_store_has_is_not_found(reports: Path) -> None:
+    with open_store(None, reports) as store:
+        store.record_run(make_entry(1))
+    result = baseline(reports, "accept", make_entry(2).summary.run_id, "--why", "whatever")
+    assert (result.exit_code, result.code) == (2, "run-not-found")
