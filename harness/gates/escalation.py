@@ -16,6 +16,7 @@ from harness.gates.requirement import Finding, Requirement, limit_of, side_of
 from harness.messages import Message, message
 from harness.metrics.formatting import Estimate, Limit
 from harness.metrics.statistics import Exact
+from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline, Interval, PhaseMeasurement, UndecidedGate
 from harness.record.summary import Summary
 from harness.recording.recording import Recording
@@ -79,7 +80,15 @@ def row_of_inconclusive(summary: Summary, baseline: Baseline | None) -> list[Mes
     """A warning if the window has only inconclusive runs, because a change would go unnoticed."""
     if baseline is None or baseline.window is None or summary.verdict != "inconclusive":
         return []
+    undecided = [gate for gate in summary.gates if gate.status == "inconclusive"]
+    if undecided and all(map(_only_needs_nights, undecided)):
+        return []
     row = 1 + len(baseline.undecided)
     longest = 1 + 2 * baseline.window  # this run, and all that the store adds to a window for a row
     long = min(max(baseline.window, _SHORTEST_ROW), longest)
     return [message("inconclusive-for-long", runs=row)] if row >= long else []
+
+
+def _only_needs_nights(gate: GateResult) -> bool:
+    """Whether it is a gate on steps in its first nights."""
+    return gate.code == "gate-history-too-short" and gate.params["all"] < gate.params["needed"]

@@ -122,6 +122,12 @@ def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> No
     assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]
 
 
+def test_first_nights_of_a_gate_on_steps_are_no_row_that_could_not_tell(reports: Path) -> None:
+    nights = [night(reports, number, gate="p95 no step up", window=5) for number in range(1, 7)]
+    assert [summary.verdict for summary in nights] == ["inconclusive"] * 5 + ["pass"]
+    assert "inconclusive-for-long" not in [notice.code for summary in nights for notice in summary.notices]
+
+
 def test_a_window_of_one_night_that_could_not_tell_is_reported_too(reports: Path) -> None:
     nights = [night(reports, number, gate="p95 <= baseline + 0.1%", window=1, noise=0.0) for number in range(1, 5)]
     rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
