@@ -6,6 +6,7 @@ figures differ because something else was asked for.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,20 +125,29 @@ def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message
             "baseline-other-machine",
             baseline=recording.baseline.fingerprint,
             here=recording.environment.fingerprint,
-            run=str(recording.folder.path),
+            run=shlex.quote(str(recording.folder.path)),
         )
-    others = _other_loads(recording, phase)
+    others, remedy = _other_loads(recording, phase), remedy_of(recording)
     if others:
-        return message("baseline-other-load", baseline=", ".join(dict.fromkeys(others.values())), here=phase.goal)
+        loads = ", ".join(dict.fromkeys(others.values()))
+        return message("baseline-other-load", baseline=loads, here=phase.goal, remedy=remedy)
     if any(_traced_otherwise(earlier, phase) for earlier in recording.baseline.runs):
-        return message("baseline-untraced" if phase.traced else "baseline-traced", phase=phase.name)
+        return message("baseline-untraced" if phase.traced else "baseline-traced", phase=phase.name, remedy=remedy)
     if any(_limited(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-generator-limited", phase=phase.name)
     if any(_contaminated(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-contaminated", phase=phase.name)
     if phase.fault and not any(earlier.like(phase) for earlier in recording.baseline.runs):
-        return message("baseline-without-fault", fault=phase.fault, phase=phase.name)
+        return message("baseline-without-fault", fault=phase.fault, phase=phase.name, remedy=remedy)
     return None
+
+
+def remedy_of(recording: Recording) -> Message:
+    """How later runs come to be compared with this one, where the baseline has nothing like it."""
+    assert recording.baseline is not None
+    if recording.baseline.window is not None:
+        return message("baseline-remedy-window")
+    return message("baseline-remedy-pinned", run=shlex.quote(str(recording.folder.path)))
 
 
 def _other_machine(recording: Recording) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -152,7 +153,8 @@ def look_up_baseline(
     if found is None:
         others = "; ".join(f"{entry.profile} · environment {entry.fingerprint}" for entry in baselines)
         place = {"scenario": scenario, "profile": profile, "fingerprint": fingerprint}
-        return message("baseline-of-others-only", **place, others=others) if others else None, []
+        run = shlex.quote(str(folder.path))
+        return message("baseline-of-others-only", **place, others=others, run=run) if others else None, []
     if not runs:
         return message("baseline-is-this-run"), []
     write_json(folder.comparison, found.model_copy(update={"runs": runs}).model_dump(by_alias=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from harness.analysis.comparability import beside_baseline, why_not_comparable
+from harness.analysis.comparability import beside_baseline, remedy_of, why_not_comparable
 from harness.analysis.measurement import measure
 from harness.analysis.rounds import DISTURBED
 from harness.analysis.settling_gates import Settling
@@ -67,7 +67,7 @@ def _finding(gate: BenchGate, test: str, suite: BenchRecording) -> Finding:
         baselines = beside.figures if beside else []
         if not baselines:
             # Without the benchmark's name, so that many results with one reason are shown together.
-            unknown = message("baseline-lacks-benchmark", metric=gate.metric, run=str(suite.folder.path))
+            unknown = message("baseline-lacks-benchmark", metric=gate.metric, remedy=remedy_of(suite))
             return Finding("inconclusive", why_not_comparable(suite, phase) or unknown, observed)
     finding = judged(gate, observed, baselines, partial(_doubt, gate, test, suite, measured.requests))
     if not baselines:

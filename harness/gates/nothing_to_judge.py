@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from harness.analysis.checks import check_samples
 from harness.analysis.series import Counter, PhaseSeries, Quotient, interval_of, phase_series
 from harness.analysis.traces import phase_traces
@@ -70,4 +72,4 @@ def _why_no_series(figure: SeriesFigure, found: PhaseSeries, phase: str) -> Mess
 
 def no_baseline(recording: Recording) -> Message:
     """Why a gate cannot compare with a baseline."""
-    return recording.no_baseline or message("baseline-missing", run=str(recording.folder.path))
+    return recording.no_baseline or message("baseline-missing", run=shlex.quote(str(recording.folder.path)))

@@ -7,7 +7,7 @@ from functools import partial
 
 from harness.analysis.blocked import blocked_by
 from harness.analysis.checks import check_samples
-from harness.analysis.comparability import beside_baseline, why_not_comparable
+from harness.analysis.comparability import beside_baseline, remedy_of, why_not_comparable
 from harness.analysis.contamination import ENOUGH_S, Contamination, contamination_of
 from harness.analysis.contract import contract_of
 from harness.analysis.duet import paired
@@ -177,7 +177,13 @@ def _judged(
     asked = UndecidedGate(require=gate.comparison.source, phase=phase, endpoint=gate.endpoint)
     beside = beside_baseline(run, of_phase, endpoint, metric, gate=asked) if of_phase else None
     if of_phase is None or beside is None or not beside.earlier:
-        unknown = message("baseline-lacks-figure", metric=metric, phase=phase, endpoint=endpoint or "all endpoints")
+        unknown = message(
+            "baseline-lacks-figure",
+            metric=metric,
+            phase=phase,
+            endpoint=endpoint or "all endpoints",
+            remedy=remedy_of(run),
+        )
         return Finding("inconclusive", (of_phase and why_not_comparable(run, of_phase)) or unknown, observed)
     doubt = RunDoubt(gate, run, record, measured, summary, len(beside.earlier))
     rule = partial(judge, calibrated=beside.noise)

@@ -19,9 +19,11 @@ def judge(folder: RunFolder, *, gates: Gates | None = None) -> Summary:
     return explained(recording, judge_recording(recording, gates=gates))
 
 
-def baseline_of(*runs: RunFolder | Measurement, into: RunFolder, fingerprint: str | None = None) -> None:
+def baseline_of(
+    *runs: RunFolder | Measurement, into: RunFolder, fingerprint: str | None = None, window: int | None = None
+) -> None:
     """Keep ``runs`` as what ``into`` is compared with."""
     measured = [run if isinstance(run, Measurement) else measure(open_recording(run)) for run in runs]
     found = fingerprint or read_model(into.environment, Environment).fingerprint
-    kept = Baseline(scenario="flash_sale", profile="default", fingerprint=found, runs=measured)
+    kept = Baseline(scenario="flash_sale", profile="default", fingerprint=found, runs=measured, window=window)
     write_json(into.comparison, kept.model_dump(by_alias=True))

@@ -111,6 +111,7 @@ def test_a_baseline_of_another_profile_or_machine_is_named(reports: Path) -> Non
             "profile": "load",
             "fingerprint": here,
             "others": f"load · environment another; smoke · environment {here}",
+            "run": str(run.path),
         },
     )
 

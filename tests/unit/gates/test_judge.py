@@ -395,7 +395,25 @@ def test_a_baseline_without_the_endpoint(tmp_path: Path) -> None:
     baseline_of(before, into=folder)
     result = only(judge(folder))
     assert result.code == "baseline-lacks-figure"
-    assert result.params == {"metric": "p95", "phase": "steady", "endpoint": "POST /checkout"}
+    assert {"metric": "p95", "phase": "steady", "endpoint": "POST /checkout"}.items() <= result.params.items()
+
+
+@pytest.mark.parametrize(("window", "remedy"), [(None, "baseline-remedy-pinned"), (10, "baseline-remedy-window")])
+@pytest.mark.parametrize(
+    ("before", "endpoint", "code"),
+    [(30, "POST /checkout", "baseline-lacks-figure"), (10, None, "baseline-other-load")],
+)
+def test_what_to_do_about_a_baseline_leaves_a_window_alone(
+    tmp_path: Path, before: int, endpoint: str | None, code: str, window: int | None, remedy: str
+) -> None:
+    """To pin a run would end the window."""
+    like = {"GET /": 1} if endpoint else {}
+    earlier = record_run(tmp_path, run_id="before", phases=[steady(users=before, seconds=20)], endpoints=like)
+    asked = gate("p95 <= baseline", "steady", endpoint)
+    folder = record_run(tmp_path, phases=[steady(users=30, seconds=20)], gates=[asked])
+    baseline_of(earlier, into=folder, window=window)
+    result = only(judge(folder))
+    assert (result.code, result.params["remedy"]["code"]) == (code, remedy)
 
 
 def test_a_baseline_whose_generator_was_the_limit_is_not_compared_with(tmp_path: Path) -> None:
@@ -413,7 +431,7 @@ def test_a_baseline_of_another_load_is_not_compared_with(tmp_path: Path) -> None
     result = only(judge(folder))
     assert result.status == "inconclusive"
     assert result.code == "baseline-other-load"
-    assert result.params == {"baseline": "10 users", "here": "30 users"}
+    assert (result.params["baseline"], result.params["here"]) == ("10 users", "30 users")
     baseline_of(before, like, into=folder)
     assert only(judge(folder)).status == "pass"
 
