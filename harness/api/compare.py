@@ -39,7 +39,7 @@ def compare(
 
 
 def compare_builds(a: Sequence[str], b: Sequence[str], margins: Sequence[str], out: Path) -> Comparison:
-    """:func:`compare` with all of it as text. Raises what that raises."""
+    """Do what :func:`compare` does, with all arguments as text. Raises what :func:`compare` raises."""
     of_a, of_b = control.measured_runs.find_measured(a, b, out)
     calibration = control.measured_runs.calibration_of([*of_a, *of_b], out)
     return compared(of_a, of_b, parse_margins(margins), calibration)

@@ -52,7 +52,7 @@ class Measured(Times):
     error_rate: float
     """Share of the requests that failed, 0…1."""
     throughput: float
-    """Requests started a second."""
+    """Requests started per second."""
     bytes_received: int
     ok: Times
     """Response times of the requests that did not fail."""
@@ -100,14 +100,14 @@ class MeasuredPhase(Measured):
 
     name: str
     kind: str
-    """``ramp``, ``steady``, ``stress``, ``spike``, ``pause``, ``shape``, or ``diagnose`` (the memory pass)."""
+    """``ramp``, ``steady``, ``stress``, ``search``, ``spike``, ``pause``, ``shape`` or ``diagnose`` (memory)."""
     goal: str
     """The load level asked for, as text: ``50 users``."""
     start_s: float
     """Seconds from the run's start."""
     end_s: float
     held: float | None
-    """Of a stress phase, the level (users or arrivals per second) of the last step that held."""
+    """The highest level (users or arrivals per second) that a stress or search phase held."""
     generator_limited: str | None
     """Why the load generator was the bottleneck, or None. If it was, the figures say little about the target."""
     endpoints: tuple[MeasuredEndpoint, ...]

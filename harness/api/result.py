@@ -141,7 +141,7 @@ class Run:
 
     @cached_property
     def steps(self) -> pd.DataFrame:
-        """A row per step of a stress phase: ``level`` (users or arrivals per second), ``held``, and its figures."""
+        """A row per step of a stress or search phase: ``level`` (users or arrivals per second), ``held``, figures."""
         return api.tables.steps(self.summary)
 
     @cached_property
@@ -171,7 +171,7 @@ class Run:
     def resources(self) -> pd.DataFrame:
         """A row per reading and value: ``at_s, epoch_s, source, name, value``, as in ``resources.parquet``.
 
-        Sources are ``target``, ``machine``, ``generator``, ``load`` and the workers. For one column each:
+        Sources are ``target``, ``machine``, ``generator``, ``load``, ``worker-0``, … For one column each:
         ``run.resources.pivot_table(index="at_s", columns=["source", "name"], values="value")``.
         """
         return self.stream("resources")

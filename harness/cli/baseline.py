@@ -25,7 +25,7 @@ from harness.messages import Option
 if TYPE_CHECKING:
     from harness.store import BaselineEntry, Store
 
-_profile = click.option("--profile", help="Only baselines of this profile.")
+_profile = click.option("--profile", metavar="NAME", help="Only baselines of this profile.")
 _fingerprint = click.option("--fingerprint", help="Only baselines of this environment.")
 
 
@@ -91,7 +91,7 @@ def show(scenario: str | None, profile: str | None, fingerprint: str | None, out
 @options.stored_scenario()
 @_profile
 @_fingerprint
-@click.option("--run", "run_id", help="Remove only this run from the baseline.")
+@click.option("--run", "run_id", metavar="RUN", help="Remove only this run from the baseline.")
 @options.out
 @options.as_json
 def rm(

@@ -101,7 +101,7 @@ def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool
 def accept(run: str, why: str, out: Path, as_json: bool) -> None:
     """Move the baseline after an intended change: it starts again with RUN, and earlier runs no longer count.
 
-    Name the first run at the new level: later runs that only failed beside the old level count, too.
+    Name the first run at the new level: later runs that failed only when compared with the old level count, too.
 
     RUN may have failed the gates that compare with the old baseline. From then on the baseline is a window of the
     latest runs (10, if it had no window before). The reason is kept with it.

@@ -27,7 +27,12 @@ def command(a: str, b: str, margin: tuple[str, ...], files: tuple[Path, ...], ou
     A and B are each a run folder, a run ID, "latest", or several of these joined by commas: runs of one build.
     "baseline" means the baseline of the other side. Benches are compared in the same way.
 
-    Exit codes: 0 not worse, 1 worse, 2 wrong input, 3 inconclusive.
+    \b
+    Exit code: 0 not worse, 1 worse, 2 wrong input, 3 inconclusive.
+
+    \b
+      harness compare baseline latest
+      harness compare RUN1,RUN2,RUN3 RUN4,RUN5,RUN6 --margin 10% --report comparison.html
     """
     from harness.api.compare import compare_builds
     from harness.cli.outcome import show_sections

@@ -37,7 +37,7 @@ def command(
     before the load.
 
     \b
-    Exit codes: 0 all interactions hold, 1 one does not hold, 2 wrong input, 4 the provider is not reachable.
+    Exit code: 0 all interactions hold, 1 one does not hold, 2 wrong input, 4 the provider is not reachable.
 
     \b
       harness contract pacts/ --host http://127.0.0.1:8000

@@ -29,7 +29,7 @@ def command(as_json: bool, inconclusive: str | None, **given: Any) -> int:
                4 the run is broken, 130 interrupted.
 
     \b
-      harness duet scenario.py --a "old/venv/bin/python app.py {port}" --b "python app.py {port}"
+      harness duet scenario.py --a "old/.venv/bin/python app.py {port}" --b ".venv/bin/python app.py {port}"
       harness duet scenario.py --base main --target "uv run python app.py {port}"
       harness duet scenario.py --a-url http://127.0.0.1:8001 --b-url http://127.0.0.1:8002 -u 20 -t 2m
     """

@@ -15,7 +15,7 @@ from harness.cli import options
 @click.option(
     "--require", "-r", multiple=True, metavar="GATE", help='Judge by this gate instead, such as "p95 < 300ms".'
 )
-@click.option("--phase", help="The phase that --require applies to. Default: every measured phase.")
+@click.option("--phase", metavar="NAME", help="The phase that --require applies to. Default: every measured phase.")
 @click.option(
     "--endpoint", help='The endpoint that --require applies to, such as "POST /checkout". Default: all together.'
 )

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     "--metric",
     "metrics",
     multiple=True,
-    metavar="M",
+    metavar="METRIC",
     help='Only this metric, such as p95 or metric("shop.in_use").max.',
 )
-@click.option("--profile", metavar="P", help="Runs of this profile. Default: that of the latest run.")
+@click.option("--profile", metavar="NAME", help="Runs of this profile. Default: that of the latest run.")
 @click.option("--fingerprint", help="Runs of this environment. Default: that of the latest run.")
 @options.report_files("the history")
 @options.out

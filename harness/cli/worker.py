@@ -35,7 +35,7 @@ def command(master: str, workers: int, secret_file: Path | None) -> int:
       on that machine:  harness run my_scenario.py --bind 10.0.0.5 ...
       here:             HARNESS_SECRET=... harness worker --master 10.0.0.5
 
-    Both machines need the same versions of harness and Locust, and the packages that the scenario imports. The
+    Both machines need the same versions of the harness and Locust, and the packages that the scenario imports. The
     scenario, its own modules and the files that it names are sent to a temporary folder here and removed at the end.
 
     \b
