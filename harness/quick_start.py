@@ -1,4 +1,4 @@
-"""Start processes fast: no garbage collection of modules, and packages whose modules load when first used.
+"""Starts processes fast: no garbage collection of modules, and packages that load when first used.
 
 ``python -m harness.quick_start MODULE ARGUMENT…`` calls the module's ``main``.
 

@@ -1,4 +1,4 @@
-"""Intervals that hold however often they are looked at, for runs that end as soon as a figure is decided.
+"""Intervals that hold however often they are checked, for runs that end once a figure is decided.
 
 A 95 % interval by Student's t errs in one of twenty runs if it is read once, at the end. Whoever reads it after every
 block and stops when it excludes something errs several times as often. A *confidence sequence* (Howard, Ramdas,

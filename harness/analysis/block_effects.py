@@ -1,4 +1,4 @@
-"""Compares the two builds of a duet, turn by turn: both ran in the same seconds, so noise hit both alike.
+"""Compares the two builds of a duet turn by turn: noise hits both alike in the same seconds.
 
 The unit is the *block*, four turns (``ABBA`` or ``BAAB``) of which each build has two. What slows a whole block slows
 both builds; only what differs between them within blocks is noise.

@@ -1,4 +1,4 @@
-"""Phases in which no request could begin, because the target had not responded to what was sent before."""
+"""Phases in which no request could begin, because the target had not responded to earlier ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of functions that grew together because they call each other, names the one that explains the growth.
+"""Names the function that explains the growth of several functions that call each other.
 
 That is the deepest of the chain. The search does not go down into Python's standard library, nor into a function that
 others use as well and that grew less in proportion: then the caller is what changed. If the deepest one belongs to a

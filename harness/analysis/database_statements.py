@@ -1,4 +1,4 @@
-"""Which statements took a database's time in a phase: the difference of what it counted before and after."""
+"""Which statements took a database's time in a phase: the difference between two readings."""
 
 from __future__ import annotations
 

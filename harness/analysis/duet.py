@@ -1,4 +1,4 @@
-"""The changes from build A to build B of a duet, and from A to itself, where nothing differs but noise."""
+"""The changes from build A to build B of a duet, and from A to itself, which are only noise."""
 
 from __future__ import annotations
 

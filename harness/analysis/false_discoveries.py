@@ -1,4 +1,4 @@
-"""Which of many tests count together: among a hundred at 5 %, five find something where there is nothing.
+"""Which of many tests count: at 5 %, five of a hundred find something where there is nothing.
 
 The procedure of Benjamini & Hochberg (1995, JRSS B 57(1)); valid for tests that vary together (Benjamini & Yekutieli
 2001, Annals of Statistics 29(4)). ``scipy.stats`` has it, too, but takes 0.7 s of CPU to import.

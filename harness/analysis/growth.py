@@ -1,4 +1,4 @@
-"""Tests for every function whether its CPU time per request grew, and controls how many are named by chance.
+"""Tests whether the CPU time per request of each function grew, and controls false discoveries.
 
 Samples of a function are counts. Given how many there are on both sides together, those of this run are binomial if
 nothing changed (the conditional test of two Poisson rates: Przyborowski & Wilenski 1940, Biometrika 31). Three things

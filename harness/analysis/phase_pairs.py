@@ -1,4 +1,4 @@
-"""Which phases of two builds are compared: those of one name and one load, whose figures are the target's."""
+"""Pairs the phases of two builds that are compared: same name, same load, figures of the target."""
 
 from __future__ import annotations
 

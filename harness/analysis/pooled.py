@@ -1,4 +1,4 @@
-"""Several runs together against several others: what none of them can tell alone.
+"""Compares several runs together with several others, to find what no single run shows.
 
 The nights since the last clear one are pooled: their mean against that of the runs before them, by Student's t. How
 much runs of one build differ is estimated within each of the two sets (else a real change would count as noise), and

@@ -1,4 +1,4 @@
-"""A phase's CPU profile by function, scaled so that it adds up to what the target's processes really used.
+"""A phase's CPU profile by function, scaled to the CPU time that the target's processes used.
 
 Samples show where the time went. How much it was, the kernel's CPU clocks say: those of each process, over the spans
 in which it was sampled. A process that holds its GIL for longer than its clock counts was waiting for a core; its

@@ -1,4 +1,4 @@
-"""The options of a run and of a benchmark suite, declared once for the command line, Python and pytest."""
+"""The options of runs and benches, declared once for the command line, Python and pytest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: one file per command, imported when the command is used, so that ``--help`` is fast.
+"""The command line: one file per command, imported only when used, so that ``--help`` is fast.
 
 Every error a user can cause ends here, as one message on standard error and an exit code.
 """

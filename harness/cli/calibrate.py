@@ -1,4 +1,4 @@
-"""``harness calibrate``: run one build several times, to learn how much its figures vary on this machine."""
+"""``harness calibrate``: run one build several times to learn how much its figures vary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GitHub Actions: the run's summary on the job's page, and an annotation for each gate that did not pass.
+"""GitHub Actions: the summary on the job's page, and annotations for gates that did not pass.
 
 Annotations are workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions. Text
 in them is escaped as GitHub's own toolkit does it (actions/toolkit, packages/core/src/command.ts).

@@ -1,4 +1,4 @@
-"""What the live view shows of the target: its CPU and memory, from the readings of the resources sampler."""
+"""The target's CPU and memory in the live view, from the readings of the resources sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run went, as its last output: the report's sections as text on standard error, and where to see more.
+"""Shows how a run went: the report's sections as text on standard error, and where to see more.
 
 With ``--json``, ``summary.json`` goes to standard output as well.
 """

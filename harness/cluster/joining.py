@@ -1,4 +1,4 @@
-"""How a remote machine joins a run: its request, and the master's reply with the run's plan and scenario.
+"""How a remote machine joins a run: its request, and the master's reply with plan and scenario.
 
 Both travel over the connection of ``harness.cluster.transport`` in Locust's format: ``(type, data, sender)`` in
 msgpack. The reply is written to a folder here, in which ``scenario/`` holds what was sent. What the harness itself

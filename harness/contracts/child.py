@@ -1,4 +1,4 @@
-"""Runs native libraries in a process of its own: what they are given may make them crash, or take for ever."""
+"""Runs native libraries in a process of their own, because input may crash them or stall them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document and compiles its schemas in a process that may use so much time and memory, and no more.
+"""Reads an OpenAPI document and compiles its schemas in a process with limits on time and memory.
 
 Schemas that contain each other twice take twice the time for each of them, and a long row of references the whole
 stack. Nothing but the end of its process stops a compiler in the middle. So documents are tried here before any load.

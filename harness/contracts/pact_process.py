@@ -1,4 +1,4 @@
-"""Runs the Pact project's library in a process: settings on standard input, what it found on standard output.
+"""Runs the Pact project's library in a process: settings on standard input, results on output.
 
 Each interaction is verified by itself, from a pact with nothing else in it, so that it is certain which one differs.
 """

@@ -1,4 +1,4 @@
-"""Runs a benchmark suite from plan to verdict: pytest, then profiles and memory if asked, then the report."""
+"""Runs a benchmark suite from plan to verdict: pytest, then profiles and memory, then the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the rows of a scenario's feeders before the load, each into a file that the load workers here share.
+"""Writes the rows of a scenario's feeders before the load, into files that load workers share.
 
 The files have no name: nothing is left of them, however the run ends. The workers open them as
 ``/proc/PID/fd/N`` of this process.

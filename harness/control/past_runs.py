@@ -1,4 +1,4 @@
-"""Writes what gates on steps read into a run folder: their figures over the stored runs until this one."""
+"""Writes the figures of earlier runs, which gates on steps read, into a run folder."""
 
 from __future__ import annotations
 

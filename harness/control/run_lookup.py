@@ -1,4 +1,4 @@
-"""Finds the run folder and the store that a command means; fetches runs whose copies are kept elsewhere."""
+"""Finds the run folder and the store that a command means; fetches runs that are kept elsewhere."""
 
 from __future__ import annotations
 

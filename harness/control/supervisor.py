@@ -1,4 +1,4 @@
-"""Follow a run while its load runs: pass on what is new in the journal, and end the load when it must end."""
+"""Follows a run while its load runs: passes the journal on, and ends the load when it must end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Locust runners, the HTTP user and its client, arrivals, recording: the only code that runs under gevent."""
+"""Locust's runners, the HTTP client, arrivals, recording: the only code that runs under gevent."""

@@ -1,4 +1,4 @@
-"""The failed requests of one worker: how often each kind of failure occurred, and a few of each in full."""
+"""The failed requests of one worker: how often each kind occurred, and a few of each in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fork server's process: imports the engine once, then forks whatever :class:`ForkServer` asks for.
+"""The fork server's process: imports the engine once, then forks what :class:`ForkServer` asks for.
 
 It is idle otherwise: it never runs user code, has no ZeroMQ context and no thread. When the process that started it has
 gone, also by SIGKILL, it ends what it has forked, what that has started, and itself.

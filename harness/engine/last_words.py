@@ -1,4 +1,4 @@
-"""Remembers what user code logged last: if it then ends its process, or fails the run, that line says why."""
+"""Remembers what user code logged last: if it then ends or fails the run, that line says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a plan over the workers that have joined, from their registration to the last frame of the journal."""
+"""Runs a plan over the workers that have joined, from registration to the end of the journal."""
 
 from __future__ import annotations
 

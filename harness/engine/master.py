@@ -1,4 +1,4 @@
-"""The load master: keeps the clock of the phases, merges what the workers record and writes the journal.
+"""The load master's process: keeps the clock, merges what workers record, writes the journal.
 
 It writes one JSON object a line to standard output: ``{"port": …}`` or ``{"error": …}`` first, then ``{"say": …}``,
 each a message for people. The first line of standard input is a map, once the target is ready: ``target`` is its URL;

@@ -1,4 +1,4 @@
-"""Registers workers before the run: accepts or rejects remote machines, and knows who is still missing.
+"""Registers workers before the run: accepts or rejects remote machines, knows who is missing.
 
 A local worker simply joins. A remote machine first asks to join. It is sent the scenario, the plan and a number for
 each of its workers, or is rejected with the reason. If it leaves before its workers have joined, its numbers are free

@@ -1,4 +1,4 @@
-"""Why gates failed and figures got worse: ranked causes, as data. Words are made from codes and parameters.
+"""Why gates failed and figures got worse: ranked causes, as codes and parameters.
 
 A *question* is one kind of figure in one place that got worse (:mod:`harness.explain.questions`). Each kind of cause is
 a file in :mod:`harness.explain.kinds` that looks at what was recorded; :mod:`harness.explain.ranking` orders what they

@@ -1,4 +1,4 @@
-"""What has to be explained: each kind of figure that failed a gate, or got worse, in one phase and endpoint.
+"""What has to be explained: each kind of figure that failed a gate or got worse, in one place.
 
 P50, P95 and mean of one endpoint have the same causes, so they are one question: that of the gate that failed, else of
 the change that is clearest. A change of one endpoint is a question of its own only where all endpoints together have

@@ -1,4 +1,4 @@
-"""CSV: the first line names the columns. UTF-8, with or without a byte order mark; all values are text."""
+"""CSV in UTF-8: the first line names the columns, and all values are text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON lines: a JSON value on each line, most often an object. UTF-8, with or without a byte order mark."""
+"""JSON lines in UTF-8: a JSON value on each line, most often an object."""
 
 from __future__ import annotations
 

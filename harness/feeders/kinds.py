@@ -1,4 +1,4 @@
-"""The kinds of files that a feeder reads. A new one is a file in this package and a line in :data:`KINDS`."""
+"""The kinds of files that a feeder reads. To add one, write a file here and list it in :data:`KINDS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a run may end before its time: a gate has failed beyond recovery, or in a duet all is decided."""
+"""Whether a run may end early: a gate can no longer hold, or all gates of a duet are decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates on steps, ``p95 no step up``: whether a figure still is at the level of a step over the stored runs.
+"""Gates on steps, ``p95 no step up``: whether a figure is still at the level of a step.
 
 Such a gate needs no limit. It fails with the third run at the new level, and until the figure is back, or somebody has
 accepted a run at that level.

@@ -1,4 +1,4 @@
-"""Metrics of the target's processes, by phase: the kernel does not know which request a process works for."""
+"""Metrics of the target's processes, by phase: the kernel does not know about requests."""
 
 from __future__ import annotations
 

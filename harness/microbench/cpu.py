@@ -1,4 +1,4 @@
-"""Profiles the slowest benchmarks, each again in its own session under py-spy; their times do not count.
+"""Profiles the slowest benchmarks in sessions of their own under py-spy; their times do not count.
 
 Of what py-spy sees of a whole pytest only what lies below pytest-benchmark's loop is kept: the function's own cost.
 """

@@ -1,4 +1,4 @@
-"""The pytest plugin of ``harness bench``: records which benchmarks there are and what became of each test.
+"""The pytest plugin of ``harness bench``: records the benchmarks and the outcome of each test.
 
 ``-p harness.microbench.plugin --harness-bench=FILE``: FILE is a :class:`harness.microbench.request.Request`, which
 names the file for the redacted :class:`harness.record.suite.SuiteReport`. If a gate names no benchmark, pytest ends

@@ -1,4 +1,4 @@
-"""Puts all that a user stated for one run into one tree: scenario, profile, call, quick run, overrides."""
+"""Merges all that a user states for a run: scenario, profile, call, quick run, overrides."""
 
 from __future__ import annotations
 

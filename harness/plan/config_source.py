@@ -1,4 +1,4 @@
-"""What a user wrote for one run, as one tree of the profile's shape that knows where each value stands.
+"""What a user wrote for one run, as one tree that knows where each value stands.
 
 A scenario's ``ramp(users=50, over="15s")`` and a profile's ``[[phase]]`` become the same table here, so that the same
 code checks them. The tree remembers what the user called each key, so that messages use the user's words.

@@ -1,4 +1,4 @@
-"""Finds and reads profiles: TOML files that say how much load, when, and what must hold, for any scenario.
+"""Finds and reads profiles: TOML files with the load and the gates, for any scenario.
 
 Also ``[tool.harness]`` of ``pyproject.toml``, which applies to every run started below its folder.
 """

@@ -1,4 +1,4 @@
-"""Makes a ``RunPlan`` of scenario, profile, overrides and options; reports every problem of them at once."""
+"""Makes a ``RunPlan`` of scenario, profile, overrides and options; reports all problems at once."""
 
 from __future__ import annotations
 

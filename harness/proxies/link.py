@@ -1,4 +1,4 @@
-"""One connection through a proxy: the client's socket, the upstream's, and what is under way between them."""
+"""One connection through a proxy: the client's socket, the upstream's, and the data in transit."""
 
 from __future__ import annotations
 

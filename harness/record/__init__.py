@@ -1,1 +1,1 @@
-"""The formats of a run: histograms, the journal, the run folder, the summary; their readers and writers."""
+"""The formats of a run (histograms, journal, run folder, summary), their readers and writers."""

@@ -1,4 +1,4 @@
-"""What ``harness compare --json`` prints: two builds side by side. A public format, as ``summary.json`` is.
+"""What ``harness compare --json`` prints: two builds side by side. A public format.
 
 A change is relative (0.05: 5 % more), or for a share such as the error rate the difference of the shares (0.01: one
 percentage point). Margins are stated in the same way.

@@ -1,4 +1,4 @@
-"""What the checks of responses against an OpenAPI document found; written once a second, as it is found.
+"""What checks of responses against an OpenAPI document found; written once per second.
 
 The file ``contract`` has a frame of kind ``contract`` with the document's operations, and frames of kind ``checked``:
 what was added since the last one. Readers add them up.

@@ -1,4 +1,4 @@
-"""The journal of a run: the frames that the load master writes, read as typed values, also from a killed run.
+"""The journal of a run: the load master's frames, read as typed values, also of a killed run.
 
 Times ``at_s`` and seconds count from ``epoch_s`` of the start frame. Frames, by ``kind``:
 

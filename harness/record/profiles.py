@@ -1,4 +1,4 @@
-"""The index of a run's CPU and memory profiles: which file has which phase, and what could not be sampled.
+"""The index of a run's CPU and memory profiles: the file of each phase, and what was not sampled.
 
 A profile is a *folded* text file (Brendan Gregg's collapsed stacks). A line is ``frame;frame;frame weight``, root
 first, a frame is ``function (file.py:line)``. The weight counts samples (CPU) or bytes (memory). The raw files of tools

@@ -1,4 +1,4 @@
-"""What happened in a run beside its requests: errors, lost workers, arrivals that nobody served."""
+"""What happened in a run beside its requests: errors, lost workers, dropped arrivals."""
 
 from __future__ import annotations
 

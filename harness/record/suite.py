@@ -1,4 +1,4 @@
-"""The files of a benchmark suite's run: pytest-benchmark's own JSON, every round, and what pytest reported.
+"""The files of a bench: pytest-benchmark's own JSON, every round, and what pytest reported.
 
 ``benchmark.json`` is as pytest-benchmark writes it, so that its tools (``pytest-benchmark compare``) can read it, but
 without the rounds. A fast function has 200,000 of them a second: 9 MB of JSON, some hundred kB in ``rounds.parquet``.

@@ -1,4 +1,4 @@
-"""A section as text: headline, tables, lists and paragraphs, which Markdown and terminal each draw their way.
+"""A section as text: headline, tables, lists and paragraphs, for Markdown and the terminal.
 
 Texts in blocks may come from the target: code that draws a block escapes them for its form.
 """

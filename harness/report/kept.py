@@ -1,4 +1,4 @@
-"""Caches what is the same for every report in the user's cache folder: compiled templates, packed scripts.
+"""Caches what all reports share in the user's cache folder: compiled templates, packed scripts.
 
 Without it, each report takes 0.3 s of CPU longer.
 """

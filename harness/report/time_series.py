@@ -1,4 +1,4 @@
-"""The run over time as charts read it: at most 1,200 points, each the exact sum of the seconds it covers."""
+"""The run over time as charts read it: at most 1,200 points, each an exact sum of its seconds."""
 
 from __future__ import annotations
 

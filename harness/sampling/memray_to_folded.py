@@ -1,4 +1,4 @@
-"""Turns a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE.bin``.
+"""Turns a memray trace into folded profiles: ``python -m harness.sampling.memray_to_folded TRACE``.
 
 It is a process of its own because it may need memory and seconds that the controller must not spend. It writes beside
 the trace, with bytes as weight, ``TRACE.KIND.folded``:

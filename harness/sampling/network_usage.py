@@ -1,4 +1,4 @@
-"""What the whole machine sends and receives, on loopback too, and how much of it TCP had to send again."""
+"""What the whole machine sends and receives, loopback included, and what TCP had to send again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receives OpenTelemetry traces over HTTP (OTLP 1.x) while a run lasts, and writes them to the run folder.
+"""Receives OpenTelemetry traces over HTTP (OTLP 1.x) during a run, and writes them down.
 
 It runs in a thread of the controller. What it takes is bounded: bodies by their size, packed and unpacked, requests by
 their number at a time, spans by the size of their file. What is beyond is refused, counted, and reported once.

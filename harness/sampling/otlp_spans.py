@@ -1,4 +1,4 @@
-"""Reads exports of OpenTelemetry traces (OTLP 1.x, protobuf or JSON) as :class:`~harness.record.spans.Span`.
+"""Reads OTLP exports of traces (protobuf or JSON) as :class:`~harness.record.spans.Span`.
 
 What a span is about follows from the semantic conventions, those before 2025 (``db.statement``) and after
 (``db.query.text``). Of its attributes only what the analysis needs is kept, and of statements never the values.

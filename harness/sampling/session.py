@@ -1,4 +1,4 @@
-"""Runs the samplers of one run: starts those that the plan asks for, and switches them with the phases."""
+"""Runs the samplers of one run: starts those of the plan, and switches them with the phases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's HTTP API: each endpoint is a method that calls one part of the shop and renders the result.
+"""The shop's HTTP API: each endpoint calls one part of the shop and renders the result.
 
 Endpoints that do work are plain functions, each request in its own thread. Those that only watch (/health, /metrics,
 /served) run on the event loop, so that they respond even when every thread is busy.

@@ -1,4 +1,4 @@
-"""What was read lately, kept in this process or in Redis for a few seconds, with hits and misses counted."""
+"""A cache of recent reads, in this process or in Redis, that counts hits and misses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payment vendor's books: every charge by its key, in a file that outlives the vendor, or in memory."""
+"""The payment vendor's books: every charge by its key, in a lasting file or in memory."""
 
 from __future__ import annotations
 

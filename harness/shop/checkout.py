@@ -1,4 +1,4 @@
-"""Checkout: reserve the units, have them paid, settle. A step that is made twice has the effect of one.
+"""Checkout: reserve the units, have them paid, settle. A repeated step has the effect of one.
 
 The vendor is called between two transactions, so a slow vendor holds no lock. What is known only later is settled
 later: an order whose payment has an unknown outcome is cancelled, and the vendor forgets the charge

@@ -1,4 +1,4 @@
-"""Which defects are switched on: ``SHOP_DEFECTS=name[:value],…`` read and checked before anything starts.
+"""Which defects are switched on: ``SHOP_DEFECTS=name[:value],…``, checked before anything starts.
 
 What each defect does is in `harness.shop.defective`, a function each, so that a profiler can name it.
 """

@@ -1,4 +1,4 @@
-"""A connection: a non-blocking socket that waits in gevent's event loop, with a timeout for every wait.
+"""A non-blocking socket that waits in gevent's event loop, with a timeout for every wait.
 
 gevent's own sockets have two watchers each, start and stop them for every wait, and create a timer each time. A
 connection here has one watcher, which keeps running between waits, and at most one timer per timeout period. That keeps

@@ -1,4 +1,4 @@
-"""One exchange: sends a request over an idle connection or a new one, and makes a response of what arrives.
+"""One exchange: sends a request over an idle or a new connection, and receives the response.
 
 The server may close an idle connection while a request is on its way (RFC 9112, section 9.3.1). If the request may be
 repeated, it is then sent over a new one.

@@ -1,4 +1,4 @@
-"""Request headers: merged as in Locust, validated, and encoded once for all requests with the same headers.
+"""Request headers: merged as in Locust, validated, and encoded once for all equal headers.
 
 Most requests of a user class send the same headers to the same origin. Their encoded text is cached, so that a request
 costs one look-up instead of a loop over its headers.

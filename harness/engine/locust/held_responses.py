@@ -1,4 +1,4 @@
-"""Records the responses that a scenario still holds when its users have ended: a request must not be in no figure."""
+"""Records the responses that a scenario still holds at the end, so that no request is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patches Locust in load workers: pacing of iterations, think time, task order and interrupted requests.
+"""Patches Locust in load workers: pacing, think time, task order and interrupted requests.
 
 Locust has no events for these, so some of its methods are wrapped, in the process of a load worker only. Locustfiles of
 any kind run unchanged.

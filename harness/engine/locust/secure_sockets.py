@@ -1,4 +1,4 @@
-"""Secure replacements of Locust's two sockets: only peers that know the run's secret complete the handshake.
+"""Secure replacements of Locust's sockets: only peers that know the run's secret can connect.
 
 Locust takes its sockets from ``locust.runners.rpc``, which :func:`use_keys` replaces. Unlike Locust's sockets, these
 drop unreadable messages, and sending to a disconnected peer neither blocks nor raises.

@@ -1,4 +1,4 @@
-"""The target used all the CPU time that it can: one core for each Python process, or all cores there are.
+"""The target used all CPU time that it can: a core per Python process, or all cores.
 
 Requests then wait for each other. If a function grew, that is the cause, and this is its evidence. Beside a baseline
 that was as busy, it explains no rise.

@@ -1,4 +1,4 @@
-"""More database statements a request than in the baseline, or repeated ones (N+1), or long ones; from traces.
+"""More database statements per request than before, repeated ones (N+1), or long ones; from traces.
 
 More statements take CPU time and waits, never the other way round. So they are named before those.
 """

@@ -1,4 +1,4 @@
-"""``ramp``: the load changes evenly from one level to another, as a warm-up or on the way up to a peak."""
+"""``ramp``: the load changes evenly from one level to another, as a warm-up or on the way to a peak."""
 
 from __future__ import annotations
 

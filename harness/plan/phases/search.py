@@ -1,4 +1,4 @@
-"""``search``: finds the capacity, the highest level that the target holds, in as many steps as that takes."""
+"""``search``: finds the capacity, the highest level that the target holds, in few steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``shape``: the scenario's own ``LoadTestShape`` sets the users, second by second, and ends the phase."""
+"""``shape``: the scenario's own ``LoadTestShape`` sets the users each second, and ends the phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was sampled of the target, the machine and the load generator; exported as ``resources.parquet``.
+"""Readings of target, machine and load generator; exported as ``resources.parquet``.
 
 The table has a row per reading and value: ``at_s`` (from the run's start), ``epoch_s``, ``source``, ``name``,
 ``value``. Beside what was sampled it holds the load: source ``load`` (``users``) and ``worker-N`` (``cpu``,

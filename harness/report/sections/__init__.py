@@ -1,4 +1,4 @@
-"""What a report shows, in order. A new section is a file in this package and a line in :data:`SECTIONS`."""
+"""What a report shows, in order. To add a section, write a file here and list it in :data:`SECTIONS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses against the OpenAPI document: breaches, and how much of the document the scenario has used."""
+"""Responses against the OpenAPI document: breaches, and how much of the document was used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What traced requests did inside the target: statements, where the time went, the slowest as waterfalls."""
+"""What traced requests did in the target: statements, time by kind, the slowest as waterfalls."""
 
 from __future__ import annotations
 
