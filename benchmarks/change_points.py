@@ -55,9 +55,9 @@ class Series:
     annotations: list[list[int]]
 
 
-def seeded(count: int, seed: int = 1) -> Iterator[Series]:
+def seeded(count: int) -> Iterator[Series]:
     """``count`` series of each kind."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     noises = _recorded()
     for kind in _KINDS:
         for _ in range(count):

@@ -18,11 +18,11 @@ from harness.record.summary import Summary
 
 def judge_folder(
     folder: RunFolder,
-    require: str | Sequence[str] = (),
+    require: str | Sequence[str],
     *,
-    phase: str | None = None,
-    endpoint: str | None = None,
-    profile: str | Path | None = None,
+    phase: str | None,
+    endpoint: str | None,
+    profile: str | Path | None,
 ) -> Summary:
     """Judge the run in ``folder`` again and write its results and reports anew.
 

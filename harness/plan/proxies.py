@@ -106,7 +106,7 @@ def used_proxies(
     allowed: Collection[str],
     problems: Problems,
     *,
-    remote_workers: int = 0,
+    remote_workers: int,
 ) -> tuple[PlannedProxy, ...]:
     """Those that faults of ``source`` name, checked: a run has no other, since a proxy takes time of each request.
 

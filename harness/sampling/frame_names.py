@@ -60,7 +60,7 @@ def python_of(raw: str) -> str | None:
     return found.most_common(1)[0][0] if found else None
 
 
-def from_py_spy(stack: str, *, anywhere: bool = False) -> tuple[str, ...]:
+def from_py_spy(stack: str, *, anywhere: bool) -> tuple[str, ...]:
     """The frames of a line of py-spy's raw output, without its weight; ``anywhere`` is as in :func:`short_path`."""
     frames = []
     for text in stack.split(";"):

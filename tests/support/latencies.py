@@ -25,15 +25,13 @@ def lognormal(median_ms: float = 20.0, sigma: float = 0.4) -> Latency:
 
 
 @cache
-def bursty(
-    median_ms: float = 20.0, sigma: float = 0.4, *, spread: float = 0.15, phi: float = 0.6, seed: int = 0
-) -> Latency:
+def bursty(median_ms: float = 20.0, sigma: float = 0.4, *, spread: float = 0.15, seed: int = 0) -> Latency:
     """Response times that share each second's fortune: a level that wanders from second to second.
 
-    The level's logarithm is an AR(1) process of coefficient ``phi`` and standard deviation ``spread``: what garbage
+    The level's logarithm is an AR(1) process of coefficient 0.6 and standard deviation ``spread``: what garbage
     collections, neighbours and caches do to a real target.
     """
-    noise = np.random.default_rng(seed)
+    noise, phi = np.random.default_rng(seed), 0.6
     steps = noise.standard_normal(20_000) * spread * np.sqrt(1 - phi**2)
     first = noise.standard_normal() * spread
     # Of plain floats: numpy's take ten times as long one by one.

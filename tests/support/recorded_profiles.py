@@ -39,8 +39,9 @@ class Profiles:
     """None: perf has sampled a target without Python."""
 
 
-def _by_spans(folder: RunFolder, profile: Profile, spans: int = 10) -> Profile:
+def _by_spans(folder: RunFolder, profile: Profile) -> Profile:
     """The profile as a sampler would write it: its samples distributed over spans, and clocks that agree with them."""
+    spans = 10
     rng = np.random.default_rng(profile.phase)
     stacks = read_folded(folder.path / profile.path)
     path = (folder.path / profile.path).with_suffix(".spans.folded")

@@ -26,7 +26,6 @@ def drawn_sample(
     spread: float = 0.15,
     per_second: float = 100,
     median_ms: float = 20,
-    failing: float = 0.02,
 ) -> Sample:
     """``seconds`` seconds of requests: log-normal times around a level that wanders; slow seconds have fewer requests
     and more failures."""
@@ -34,7 +33,7 @@ def drawn_sample(
     requests = rng.poisson(per_second * np.exp(-level))
     second = np.repeat(np.arange(seconds), requests)
     values = np.rint(1000 * median_ms * np.exp(0.5 * rng.standard_normal(len(second)) + level[second])).astype(np.int64)
-    failed = rng.uniform(size=len(second)) < np.minimum(1, failing * np.exp(2 * level[second]))
+    failed = rng.uniform(size=len(second)) < np.minimum(1, 0.02 * np.exp(2 * level[second]))
     return Sample(
         lengths_s=np.ones(seconds),
         planned=np.ones(seconds),

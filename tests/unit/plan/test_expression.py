@@ -13,8 +13,6 @@ from harness.metrics import RUN_METRICS
 from harness.plan.expression import parse_limit, parse_requirement
 from tests.unit.plan.support import assert_invalid
 
-EXAMPLES = 'write, for example, "p95 < 500ms", "error_rate < 1%" or "throughput >= 450/s"'
-
 
 @pytest.mark.parametrize(
     ("text", "meaning"),

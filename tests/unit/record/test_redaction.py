@@ -13,7 +13,6 @@ from harness.record import redaction
 from harness.record.redaction import add_secret_names, redacted, redacted_command, redacted_settings, redacted_words
 
 SECRET = "s3cr3tValue"
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize(
