@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 
 from harness.plan.model.target import CommandTarget
 from harness.record.run_folder import RunFolder
+from tests.support.children import wait_until
 from tests.support.requirements import require_program
 
 HTTP_SERVER = """
@@ -70,16 +70,6 @@ def run_folder(parent: Path) -> RunFolder:
     return RunFolder.create(parent / "reports", "run")
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
-    """Whether ``true`` became so in time."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def runs(pid: int) -> bool:
     """Whether any thread of the process is there and is no zombie.
 
@@ -101,4 +91,4 @@ def _thread_runs(thread: int) -> bool:
 def all_ended(pids: Iterable[int]) -> bool:
     """Whether all the processes are gone, or are within a minute."""
     numbers = list(pids)
-    return wait_until(lambda: not any(runs(pid) for pid in numbers))
+    return wait_until(lambda: not any(map(runs, numbers)), what="the end of all processes")

@@ -20,7 +20,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.faults.command import CommandFault
 from harness.faults.place import Place
-from tests.support.targets import runs, wait_until
+from tests.support.children import wait_until
+from tests.support.targets import runs
 
 HERE = Place(allowed=("command",))
 
@@ -110,7 +111,7 @@ def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path)
     error = code_of(CommandFault(start=f"sh -c 'sleep 600 & echo $! > {noted}; wait'", stop="true", timeout=1.0))
     assert error.code == "fault-command-timeout"
     assert time.monotonic() - began_s < 30
-    assert wait_until(lambda: not runs(int(noted.read_text())))
+    wait_until(lambda: not runs(int(noted.read_text())))
 
 
 DAEMON = "setsid sh -c 'echo $$ > \"$NOTED\"; exec sleep 600' &"
@@ -132,12 +133,12 @@ def test_a_background_server_of_start_keeps_running(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("NOTED", str(noted))
     fault = CommandFault(start=f"sh -c {shlex.quote(DAEMON)}", stop="sh -c 'kill $(cat \"$NOTED\")'")
     fault.begin(HERE)
-    assert wait_until(lambda: noted.exists() and bool(noted.read_text().strip()))
+    wait_until(lambda: noted.exists() and bool(noted.read_text().strip()))
     left = psutil.Process(int(noted.read_text()))
     assert left.ppid() not in (os.getpid(), 0)
     assert runs(left.pid)
     fault.end(HERE)
-    assert wait_until(lambda: not runs(left.pid))
+    wait_until(lambda: not runs(left.pid))
 
 
 def test_a_command_may_leave_something_running(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_a_command_may_leave_something_running(tmp_path: Path) -> None:
     left = psutil.Process(int(noted.read_text()))
     assert os.getsid(left.pid) != os.getsid(0), "Ctrl-C does not reach it"
     fault.end(HERE)
-    assert wait_until(lambda: not runs(left.pid))
+    wait_until(lambda: not runs(left.pid))
 
 
 def test_a_command_runs_though_no_temporary_file_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from harness.sampling.machine_speed import MACHINE_SPEED, MachineSpeedSampler
 from harness.sampling.reference_work import TASKS
 from harness.sampling.sampler import Sampler, SamplingContext
 from harness.targets.target import Attached
-from tests.support.targets import run_folder, wait_until
+from tests.support.children import wait_until
+from tests.support.targets import run_folder
 
 
 def sampler(folder: RunFolder, pid: int | None, builds: int = 1) -> Sampler:
@@ -59,9 +60,9 @@ def test_each_second_has_the_time_of_each_task(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with sampling(folder):
         (worker,) = workers()
-        assert wait_until(lambda: count_in(folder) >= 1, 30)  # its start took more
+        wait_until(lambda: count_in(folder) >= 1, seconds=30)  # its start took more
         began, before = time.monotonic(), worker.cpu_times()
-        assert wait_until(lambda: count_in(folder) >= 4, 30)
+        wait_until(lambda: count_in(folder) >= 4, seconds=30)
         after = worker.cpu_times()
         share = (sum(after[:2]) - sum(before[:2])) / (time.monotonic() - began)
     assert share < 0.05  # clocks of processes tick every 10 ms
@@ -77,7 +78,7 @@ def test_work_that_ends_is_a_note(tmp_path: Path) -> None:
     with sampling(run_folder(tmp_path)) as found:
         (worker,) = workers()
         worker.send_signal(signal.SIGKILL)
-        assert wait_until(lambda: bool(found.notes), 30)
+        wait_until(lambda: bool(found.notes), seconds=30)
     assert [note.code for note in found.notes] == ["sampling-ended-early"]
 
 
@@ -89,7 +90,7 @@ def test_a_target_whose_process_is_unknown_needs_no_speed(tmp_path: Path) -> Non
 def test_in_a_duet_each_round_is_a_reading_until_the_end(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with sampling(folder, builds=2):
-        assert wait_until(lambda: count_in(folder) >= 10, 30)
+        wait_until(lambda: count_in(folder) >= 10, seconds=30)
         time.sleep(0.6)
         by_then = count_in(folder)
     at_s = [reading.epoch_s for reading in READINGS.read(folder.resources)]

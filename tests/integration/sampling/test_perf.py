@@ -22,10 +22,10 @@ from harness.sampling.perf import PerfSampler, _samples_of_threads, why_no_perf
 from harness.sampling.spans import cpu_clocks
 from harness.targets.start import start_target
 from harness.targets.target import Target
-from tests.support.children import die_with_the_tests, killed_at_end
+from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.faults import running
 from tests.support.requirements import not_met, require_program, require_root
-from tests.support.targets import run_folder, script_target, wait_until
+from tests.support.targets import run_folder, script_target
 
 RATE_HZ = 100
 SERVER = """
@@ -62,10 +62,10 @@ def test_samples_add_up_to_the_cpu_time_of_all_processes(tmp_path: Path) -> None
     spin = [shell, "-c", f"{shell} -c 'while :; do :; done' & while :; do :; done"]
     with subprocess.Popen(spin, preexec_fn=die_with_the_tests, process_group=0) as root:
         try:
-            assert wait_until(lambda: len(cpu_clocks(root.pid)) == 2)
+            wait_until(lambda: len(cpu_clocks(root.pid)) == 2)
             sampler = PerfSampler(lambda: root.pid, RATE_HZ, folder)
             sampler.begin_phase(3, "steady load")
-            assert wait_until(lambda: has_begun(folder))
+            wait_until(lambda: has_begun(folder))
             before = cpu_clocks(root.pid)
             time.sleep(1.5)
             used_s = {pid: after - before[pid] for pid, after in cpu_clocks(root.pid).items()}
@@ -99,7 +99,7 @@ def test_a_function_of_node_is_named_if_node_says_where_it_is(tmp_path: Path, na
         assert target.pid is not None
         sampler = PerfSampler(partial(pid_of, target), RATE_HZ, folder)
         sampler.begin_phase(0, "steady")
-        assert wait_until(lambda: has_begun(folder))
+        wait_until(lambda: has_begun(folder))
         until_s = time.monotonic() + 1
         while time.monotonic() < until_s:
             urllib.request.urlopen(target.url).close()
@@ -192,14 +192,14 @@ def test_threads_that_begin_while_perf_attaches_are_recorded_once(tmp_path: Path
     with running(BEGINNING, str(tmp_path)) as root:
         sampler = Watched(lambda: root.pid, 1000, folder)
         sampler.begin_phase(0, "steady")
-        assert wait_until(lambda: has_begun(folder))
+        wait_until(lambda: has_begun(folder))
         (tmp_path / "enough").touch()
         later = folder.cpu / "0-steady.1.perf"
-        assert wait_until(lambda: later.exists() and later.stat().st_size > 0)
+        wait_until(lambda: later.exists() and later.stat().st_size > 0)
         (tmp_path / "work").touch()
-        assert wait_until(lambda: later.stat().st_size > 300_000)  # 2,000 samples of some 100 threads
+        wait_until(lambda: later.stat().st_size > 300_000)  # 2,000 samples of some 100 threads
         (tmp_path / "end").touch()
-        assert wait_until((tmp_path / "begun").exists)
+        wait_until((tmp_path / "begun").exists)
         used_s = cpu_clocks(root.pid)[root.pid]
         sampler.close()
     begun = set(map(int, (tmp_path / "begun").read_text().split()))
@@ -209,9 +209,9 @@ def test_threads_that_begin_while_perf_attaches_are_recorded_once(tmp_path: Path
 
 def recorded_for_a_second(data: Path, pid: int) -> None:
     """Returns when ``pid`` has used this much CPU time since perf began to write."""
-    assert wait_until(lambda: data.exists() and data.stat().st_size > 0)
+    wait_until(lambda: data.exists() and data.stat().st_size > 0)
     before = cpu_clocks(pid)[pid]
-    assert wait_until(lambda: cpu_clocks(pid)[pid] > before + 1)
+    wait_until(lambda: cpu_clocks(pid)[pid] > before + 1)
 
 
 def pid_of(target: Target) -> int:

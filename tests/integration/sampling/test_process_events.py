@@ -23,8 +23,9 @@ from harness.sampling.process_events import ProcessEventSampler
 from harness.sampling.sampler import SamplingContext
 from harness.targets.start import start_target
 from harness.targets.target import Target
+from tests.support.children import wait_until
 from tests.support.control_groups import memory_group
-from tests.support.targets import run_folder, script_target, wait_until
+from tests.support.targets import run_folder, script_target
 
 WORKERS = """
 import signal, subprocess, time
@@ -89,11 +90,11 @@ def test_how_each_worker_ended_is_seen_though_its_parent_waited_for_it(tmp_path:
     folder = run_folder(tmp_path)
     script = script_target(tmp_path, WORKERS.replace("ORDERS", repr(orders)).replace('"SEEN"', repr(str(seen))))
     with start_target(script, folder) as target, sampled(target, folder):
-        assert wait_until(lambda: len(events(folder, "started")) == 4)
+        wait_until(lambda: len(events(folder, "started")) == 4)
         go.touch()
-        assert wait_until(lambda: len(events(folder, "ended")) == 3)
+        wait_until(lambda: len(events(folder, "ended")) == 3)
         seen.touch()
-        assert wait_until(lambda: len(events(folder, "started")) == 5)
+        wait_until(lambda: len(events(folder, "started")) == 5)
         pid = target.pid
     first, *started = events(folder, "started")
     assert (first.pid, first.root) == (pid, True)
@@ -120,10 +121,10 @@ serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, code), folder) as target, sampled(target, folder):
-        assert wait_until(lambda: bool(events(folder, "started")))
+        wait_until(lambda: bool(events(folder, "started")))
         go.touch()
-        assert wait_until(lambda: not target.is_alive())
-        assert wait_until(lambda: bool(events(folder, "ended")))
+        wait_until(lambda: not target.is_alive())
+        wait_until(lambda: bool(events(folder, "ended")))
     (end,) = events(folder, "ended")
     assert (end.pid, end.root, end.status) == (target.pid, True, 5)
     assert end.last_lines == ["no room: password=***"]
@@ -134,10 +135,10 @@ def test_the_end_of_an_attached_target_is_seen_too(tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
         attached = start_target(AttachedTarget(url=managed.url, pid=managed.pid), folder)
         with sampled(attached, folder):
-            assert wait_until(lambda: bool(events(folder, "started")))
+            wait_until(lambda: bool(events(folder, "started")))
             assert managed.pid is not None
             os.kill(managed.pid, signal.SIGKILL)
-            assert wait_until(lambda: bool(events(folder, "ended")))
+            wait_until(lambda: bool(events(folder, "ended")))
     (end,) = events(folder, "ended")
     assert end.root
     assert end.status == -signal.SIGKILL or not knows_ends_of_others()
@@ -149,7 +150,7 @@ def test_closing_does_not_wait_for_the_next_look(tmp_path: Path, monkeypatch: py
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), folder) as target:
         with sampled(target, folder):
-            assert wait_until(lambda: bool(events(folder, "started")))
+            wait_until(lambda: bool(events(folder, "started")))
             began_s = time.monotonic()
         assert time.monotonic() - began_s < 60
 
@@ -179,9 +180,9 @@ serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
     with sampled_with_little_memory(tmp_path, code, folder) as target:
-        assert wait_until(lambda: bool(events(folder, "started")))
+        wait_until(lambda: bool(events(folder, "started")))
         go.touch()
-        assert wait_until(lambda: bool(events(folder, "ended")))
+        wait_until(lambda: bool(events(folder, "ended")))
         assert target.exit_description().code == "ended-out-of-memory"
     (end,) = events(folder, "ended")
     assert (end.status, end.out_of_memory) == (-signal.SIGKILL, True)
@@ -197,13 +198,13 @@ serve(sys.argv[1])
 """
     folder = run_folder(tmp_path)
     with sampled_with_little_memory(tmp_path, code, folder) as target:
-        assert wait_until(lambda: len(events(folder, "started")) == 3)
+        wait_until(lambda: len(events(folder, "started")) == 3)
         go.touch()
-        assert wait_until(lambda: bool(events(folder, "ended")))
+        wait_until(lambda: bool(events(folder, "ended")))
         eater = events(folder, "ended")[0].pid
         other = next(event.pid for event in events(folder, "started") if event.pid not in (target.pid, eater))
         os.kill(other, signal.SIGKILL)
-        assert wait_until(lambda: len(events(folder, "ended")) == 2)
+        wait_until(lambda: len(events(folder, "ended")) == 2)
     assert [(end.pid, end.status, end.out_of_memory) for end in events(folder, "ended")] == [
         (eater, -signal.SIGKILL, True),
         (other, -signal.SIGKILL, False),

@@ -23,9 +23,9 @@ from harness.sampling.process_usage import ProcessUsageSampler, UsageMeter
 from harness.sampling.sampler import PID_UNKNOWN, SamplingContext
 from harness.sampling.tree_clock import TreeClock
 from harness.targets.target import Attached
-from tests.support.children import dying_with_the_tests, killed_at_end
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.faults import suspend
-from tests.support.targets import run_folder, wait_until
+from tests.support.targets import run_folder
 
 BUSY = [sys.executable, "-c", "while True: pass"]
 IDLE = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -53,13 +53,13 @@ def test_processes_that_come_and_go() -> None:
     meter = UsageMeter()
     with running(BUSY) as old, running(BUSY) as stranger:
         known, late = psutil.Process(old.pid), psutil.Process(stranger.pid)
-        assert wait_until(lambda: used(known) > 0.1 and used(late) > 0.1)
+        wait_until(lambda: used(known) > 0.1 and used(late) > 0.1)
         first = meter.read([known], time.time())
         assert "cpu_percent" not in first
         assert first["processes"] == 1
 
         by_then = used(known)
-        assert wait_until(lambda: used(known) > by_then + 0.1)
+        wait_until(lambda: used(known) > by_then + 0.1)
         now = time.time()
         with_stranger = meter.read([known, late], now)
         # CPU time from before the process joined the tree does not count
@@ -70,7 +70,7 @@ def test_processes_that_come_and_go() -> None:
         suspend(late)
         with running(BUSY) as young:
             new = psutil.Process(young.pid)
-            assert wait_until(lambda: used(new) > 0.3)
+            wait_until(lambda: used(new) > 0.3)
             with_new = meter.read([known, new], now + 1.0)
             # all of the new one's time counts: it began after the last reading
             assert with_new["cpu_percent"] >= 30
@@ -139,7 +139,7 @@ def test_a_child_that_the_look_at_all_processes_missed_is_counted() -> None:
         clock = TreeClock()
         clock.gained([process.pid])
         go()
-        assert wait_until(lambda: any(used(child) > 0.05 for child in psutil.Process(process.pid).children()))
+        wait_until(lambda: any(used(child) > 0.05 for child in psutil.Process(process.pid).children()))
         total = clock.gained([process.pid])  # as if it had begun after the look
         total += clock.gained(process_trees(process.pid)[0])
         assert done() == "done\n"
@@ -154,7 +154,7 @@ def test_each_process_of_the_target_has_readings_that_add_up(tmp_path: Path) -> 
         go()
         sampler = ProcessUsageSampler(context(folder, process.pid, list))
         sampler.start()
-        assert wait_until(
+        wait_until(
             lambda: any(
                 reading.values.get("cpu_s", 0) >= 0.25 and process_of(reading.source) not in (None, process.pid)
                 for reading in READINGS.read(folder.resources)
@@ -177,10 +177,10 @@ def test_a_target_that_ends_leaves_no_readings_of_zero(tmp_path: Path) -> None:
     with running(IDLE) as process:
         sampler = ProcessUsageSampler(context(folder, process.pid, lambda: [4194999]))
         sampler.start()
-        assert wait_until(lambda: any(reading.source == "target" for reading in READINGS.read(folder.resources)))
+        wait_until(lambda: any(reading.source == "target" for reading in READINGS.read(folder.resources)))
         process.kill()
     seen = len(READINGS.read(folder.resources))
-    assert wait_until(lambda: len(READINGS.read(folder.resources)) > seen + 1)
+    wait_until(lambda: len(READINGS.read(folder.resources)) > seen + 1)
     sampler.close()
     assert sampler.notes == []
     readings = READINGS.read(folder.resources)

@@ -34,10 +34,10 @@ from harness.sampling.sampler import PID_UNKNOWN
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
-from tests.support.children import die_with_the_tests, killed_at_end
+from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.plans import make_plan
 from tests.support.requirements import require_program, require_root
-from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target, wait_until
+from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target
 
 APP = """
 from fastapi import FastAPI
@@ -150,7 +150,7 @@ def run_sampled_phase(
 ) -> None:
     """The first phase. It lasts so long from when py-spy samples, which on a busy machine takes a while to start."""
     session.phase_started(0)
-    assert wait_until(lambda: all(span_began(folder, 0, target, build) for build in builds))
+    wait_until(lambda: all(span_began(folder, 0, target, build) for build in builds))
     time.sleep(seconds)
     session.phase_ended(0)
 
@@ -273,7 +273,7 @@ serve(sys.argv[1])
     run = plan(script_target(tmp_path, code), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         session.phase_started(0)
-        assert wait_until(lambda: span_began(folder, 1, target))
+        wait_until(lambda: span_began(folder, 1, target))
         time.sleep(1)
         session.phase_ended(0)
     index = session.index
@@ -322,8 +322,8 @@ def test_why_py_spy_could_not_start_is_noted(tmp_path: Path) -> None:
         def others() -> list[int]:
             return [child.pid for child in psutil.Process().children() if child.pid not in before]
 
-        assert wait_until(lambda: bool(others()))
-        assert wait_until(lambda: not any(map(runs, others())))
+        wait_until(lambda: bool(others()))
+        wait_until(lambda: not any(map(runs, others())))
         assert sampler.close() == []
     (note,) = sampler.notes
     assert note.code == "cpu-py-spy-failed"
@@ -356,12 +356,12 @@ def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         session.phase_started(0)
-        assert wait_until(lambda: span_began(folder, 0, target))
+        wait_until(lambda: span_began(folder, 0, target))
         for child in psutil.Process().children():
             with suppress(psutil.Error):
                 if str(log_of(folder, 0, target).with_suffix(".txt")) in child.cmdline():
                     child.kill()
-        assert wait_until(lambda: span_began(folder, 1, target))
+        wait_until(lambda: span_began(folder, 1, target))
         time.sleep(1)
         session.phase_ended(0)
     index = session.index
@@ -392,7 +392,7 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
         session.phase_started(0)
         time.sleep(1)
         os.kill(target.pid, signal.SIGKILL)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         session.phase_ended(0)
         session.phase_started(1)
         time.sleep(0.5)
@@ -408,12 +408,12 @@ def test_a_target_that_a_fault_starts_again_within_a_phase_is_sampled(tmp_path: 
         there = Place(targets=(target.place,), harness=os.getpid())
         for index, file in enumerate((folder.cpu / "0-the_steady.0.{pid}.log", folder.memory / "1-the_diagnose.bin")):
             crash.begin(there)
-            assert wait_until(lambda: not target.is_alive())
+            wait_until(lambda: not target.is_alive())
             session.phase_started(index)
             time.sleep(0.5)
             crash.end(there)
             path = Path(str(file).format(pid=target.pid))
-            assert wait_until(path.exists)
+            wait_until(path.exists)
             time.sleep(2)
             session.phase_ended(index)
     assert {profile.phase for profile in session.index.profiles} == {0, 1}
@@ -492,12 +492,12 @@ def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path
         return [word for word in words if word.isdigit() or word == "done"]
 
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
-        assert wait_until(lambda: len(said()) == 2 and len(target.agents()) >= 3)
+        wait_until(lambda: len(said()) == 2 and len(target.agents()) >= 3)
         session.phase_started(0)
-        assert wait_until(lambda: len(list(folder.memory.glob("*.bin"))) >= 3)
+        wait_until(lambda: len(list(folder.memory.glob("*.bin"))) >= 3)
         go.touch()
-        assert wait_until(lambda: "done" in said())
-        assert wait_until(lambda: (folder.memory / f"0-the_diagnose.{said()[3]}.bin").exists())
+        wait_until(lambda: "done" in said())
+        wait_until(lambda: (folder.memory / f"0-the_diagnose.{said()[3]}.bin").exists())
         time.sleep(1)
         session.phase_ended(0)
     pids = [int(word) for word in said() if word != "done"]
@@ -522,10 +522,10 @@ def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         assert target.pid is not None
         session.phase_started(0)
-        assert wait_until(lambda: (folder.memory / "0-the_diagnose.bin").exists())
+        wait_until(lambda: (folder.memory / "0-the_diagnose.bin").exists())
         time.sleep(0.5)
         os.kill(target.pid, signal.SIGKILL)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         session.phase_ended(0)
     # or, on a slow machine, it ended before it had confirmed the trace
     assert {"memory-trace-incomplete", "memory-not-traced"} & set(codes(session.index))
@@ -584,7 +584,7 @@ with start_target(plan.target, folder) as target, SamplingSession(
             return False
 
         with killed_at_end(subprocess.Popen([sys.executable, controller])) as process:
-            assert wait_until(py_spy_runs)
+            wait_until(py_spy_runs)
             time.sleep(0.5)
         assert target.is_alive()
         assert all_ended(child.pid for child in tree)

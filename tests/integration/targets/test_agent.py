@@ -13,7 +13,8 @@ import pytest
 
 from harness.targets.agent_client import Agent, AgentError, agents_in
 from harness.targets.start import start_target
-from tests.support.targets import run_folder, script_target, wait_until
+from tests.support.children import wait_until
+from tests.support.targets import run_folder, script_target
 
 HOARD = """
 KEPT = []
@@ -82,7 +83,7 @@ serve(sys.argv[1])
         assert target.pid is not None
         children = [child.pid for child in psutil.Process(target.pid).children()]
         expected = sorted([target.pid, *children])
-        assert wait_until(lambda: sorted(agent.pid for agent in target.agents()) == expected)
+        wait_until(lambda: sorted(agent.pid for agent in target.agents()) == expected)
         assert len(expected) == 3
 
 

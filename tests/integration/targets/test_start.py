@@ -20,9 +20,9 @@ from harness.messages import Message
 from harness.plan.model.target import AttachedTarget, CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from harness.targets.supervised_process import SupervisedProcess
-from tests.support.children import dying_with_the_tests, killed_at_end
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.faults import suspend
-from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target, wait_until
+from tests.support.targets import HTTP_SERVER, all_ended, run_folder, runs, script_target
 
 
 def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ serve(sys.argv[1])
     target = start_target(script_target(tmp_path, code), run_folder(tmp_path))
     assert isinstance(target.pid, int)
     try:
-        assert wait_until(lambda: noted.exists() and noted.read_text() != "")
+        wait_until(lambda: noted.exists() and noted.read_text() != "")
         daemon = int(noted.read_text())
         assert runs(daemon)
         os.kill(psutil.Process(target.pid).ppid(), signal.SIGTERM)  # as a shutdown of the machine would
@@ -84,7 +84,7 @@ def test_a_target_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path)
     )
     log = tmp_path / "log"
     process = SupervisedProcess([sys.executable, "-c", code], os.environ, log)
-    assert wait_until(lambda: log.exists() and "on" in log.read_text())
+    wait_until(lambda: log.exists() and "on" in log.read_text())
     process.stop(0.2)
     assert process.poll() == -signal.SIGKILL
     assert all_ended([process.pid])
@@ -98,7 +98,7 @@ def test_a_target_that_dies_during_the_run_is_noticed(number: int, code: str, na
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
         os.kill(target.pid, number)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         end = target.exit_description()
         assert (end.code, end.params) == (code, {"signal": name})
 
@@ -128,7 +128,7 @@ def test_ctrl_c_reaches_the_target_as_it_would_a_program_of_its_own(tmp_path: Pa
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
         os.kill(target.pid, signal.SIGINT)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
 
 
 def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_target_that_ends_before_its_number_is_read_has_ended(
 
     def poll_late(channel: Connection, timeout: float | None = 0.0) -> bool:
         with socket.socket(fileno=os.dup(channel.fileno())) as peeked:
-            assert wait_until(lambda: b"returncode" in peeked.recv(4096, socket.MSG_PEEK))
+            wait_until(lambda: b"returncode" in peeked.recv(4096, socket.MSG_PEEK))
         return poll(channel, timeout)
 
     monkeypatch.setattr(Connection, "poll", poll_late)
@@ -299,7 +299,7 @@ def test_nothing_outlives_a_supervisor_that_cannot_write_the_log(tmp_path: Path)
     started = tmp_path / "started"
     script = f"sleep 300 & echo $! > {started}.new; mv {started}.new {started}; wait"
     process = SupervisedProcess(["sh", "-c", script], os.environ, tmp_path)  # a folder cannot be opened
-    assert wait_until(lambda: process.poll() is not None)
+    wait_until(lambda: process.poll() is not None)
     process.stop(0)
     assert not started.exists() or not psutil.pid_exists(int(started.read_text()))
 
@@ -372,7 +372,7 @@ def test_a_target_that_died_with_its_supervisor_is_not_taken_for_out_of_memory(t
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
         assert target.pid is not None
         psutil.Process(target.pid).parent().kill()  # type: ignore[union-attr]  # it has one
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         assert target.exit_description().code == "target-supervisor-killed"
 
 
@@ -394,5 +394,5 @@ def test_an_attached_process_may_end_while_the_url_responds(tmp_path: Path) -> N
         assert notice is not None
         assert (notice.code, notice.params) == ("target-pid-ended", {"pid": watched.pid, "url": plan.url})
         assert target.notice() is None
-    assert wait_until(lambda: not target.is_alive())
+    wait_until(lambda: not target.is_alive())
     assert target.exit_description().code == "target-ended"

@@ -15,8 +15,9 @@ from harness.faults.process import ProcessFault
 from harness.plan.model.target import CommandTarget, ShopTarget
 from harness.targets.start import start_target
 from tests.integration.shop.buyer import Buyer, get
+from tests.support.children import wait_until
 from tests.support.strangers import beside_stranger
-from tests.support.targets import all_ended, run_folder, runs, script_target, wait_until
+from tests.support.targets import all_ended, run_folder, runs, script_target
 
 NOTES_ITS_END = """
 import signal
@@ -53,7 +54,7 @@ def test_a_killed_target_is_down_until_the_fault_ends(tmp_path: Path) -> None:
         fault.check(there)
         fault.begin(there)
         assert all_ended(tree)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         fault.end(there)
         assert target.is_alive()
         assert target.pid != first
@@ -83,7 +84,7 @@ def test_a_restarted_target_may_end_gracefully_and_keeps_its_log(tmp_path: Path)
         assert target.pid != first
         target.wait_until_ready()
         assert responds(target.url)
-        assert wait_until(lambda: folder.target_log.read_text() == "started\nstarted\n")
+        wait_until(lambda: folder.target_log.read_text() == "started\nstarted\n")
 
 
 def test_a_target_that_dies_after_it_was_started_again_is_noticed(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_target_that_dies_after_it_was_started_again_is_noticed(tmp_path: Path
         assert target.is_alive()
         assert target.pid is not None
         os.kill(target.pid, 9)
-        assert wait_until(lambda: not target.is_alive())
+        wait_until(lambda: not target.is_alive())
         assert target.exit_description().params == {"signal": "SIGKILL"}
 
 
@@ -126,7 +127,7 @@ def test_a_paused_target_ends_with_the_run(tmp_path: Path) -> None:
         ProcessFault(action="pause").begin(Place(targets=(target.place,)))
         assert pid is not None
         process = psutil.Process(pid)
-        assert wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
         supervisor = psutil.Process(target.place.parent)
         supervisor.terminate()  # as if the harness were gone
         assert all_ended([pid])

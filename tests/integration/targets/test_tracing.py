@@ -19,9 +19,10 @@ from harness.record.traced_requests import traceparent
 from harness.sampling.otlp_receiver import OtlpReceiver
 from harness.targets.start import start_target
 from harness.targets.tracing import Tracing
+from tests.support.children import wait_until
 from tests.support.postgresql import PostgreSQL
 from tests.support.redis_server import start_redis
-from tests.support.targets import run_folder, script_target, wait_until
+from tests.support.targets import run_folder, script_target
 
 SHOW_SETTINGS = """
 import json
@@ -77,7 +78,7 @@ def test_the_shop_shows_statements_and_its_call_to_the_vendor(
         token = send(f"{shop.url}/login", None, {"user": "me"})["token"]
         send(f"{shop.url}/cart", None, {"product_id": 3}, token)
         send(f"{shop.url}/checkout", traces["checkout"], {}, token)
-        assert wait_until(lambda: len(_by_trace(folder)) == 2, 20)
+        wait_until(lambda: len(_by_trace(folder)) == 2, seconds=20)
         assert len(shop.agents()) > 0
     receiver.close()
     found = _by_trace(folder)
