@@ -24,8 +24,8 @@ from harness.record.comparison import Comparison
 from harness.record.history import History
 from harness.record.plain_text import plain
 from harness.report import formatting
+from harness.report.cache import CachedTemplates, cached
 from harness.report.contents import Content, Exporter, Report, SectionOf
-from harness.report.kept import KeptTemplates, kept
 from harness.report.sections import COMPARISON_SECTIONS, HISTORY_SECTIONS, SECTIONS
 
 _LEVEL = 6
@@ -118,7 +118,7 @@ def packed_json(value: Any) -> str:
 def _plotly() -> _Plotly:
     text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
     digest = _digest(text)
-    return _Plotly(kept("plotly", digest, lambda: packed(text)), digest)
+    return _Plotly(cached("plotly", digest, lambda: packed(text)), digest)
 
 
 def _digest(script: str) -> str:
@@ -152,7 +152,7 @@ def _finalize(value: object) -> object:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("harness.report"),
-        bytecode_cache=KeptTemplates(),
+        bytecode_cache=CachedTemplates(),
         autoescape=True,
         finalize=_finalize,
         undefined=StrictUndefined,

@@ -17,7 +17,7 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
 
-def kept(name: str, key: str, make: Callable[[], str]) -> str:
+def cached(name: str, key: str, make: Callable[[], str]) -> str:
     """What ``make`` returns. It is made again only where the file ``name`` holds that of another ``key``."""
     found, _, value = (_read(name) or b"").decode(errors="replace").partition("\n")
     if found == key:
@@ -27,7 +27,7 @@ def kept(name: str, key: str, make: Callable[[], str]) -> str:
     return value
 
 
-class KeptTemplates(BytecodeCache):
+class CachedTemplates(BytecodeCache):
     """Jinja's cache of compiled templates. It recognizes templates that have changed."""
 
     def load_bytecode(self, bucket: Bucket) -> None:

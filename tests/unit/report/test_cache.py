@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment
 
-from harness.report import kept as module
-from harness.report.kept import KeptTemplates, kept
+from harness.report import cache as module
+from harness.report.cache import CachedTemplates, cached
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_a_value_is_made_again_only_for_another_key(folder: Path) -> None:
         made.append("")
         return f"{len(made)}\nvalue"
 
-    assert [kept("script", key, make) for key in ("a", "a", "b", "b", "a")] == [
+    assert [cached("script", key, make) for key in ("a", "a", "b", "b", "a")] == [
         f"{count}\nvalue" for count in (1, 1, 2, 2, 3)
     ]
     assert [path.name for path in folder.iterdir()] == ["script"]
@@ -36,7 +36,7 @@ def test_a_value_is_made_again_only_for_another_key(folder: Path) -> None:
 def test_a_template_is_compiled_again_only_when_it_has_changed(folder: Path) -> None:
     def text(source: str) -> str:
         return (
-            Environment(loader=DictLoader({"page": source}), bytecode_cache=KeptTemplates())
+            Environment(loader=DictLoader({"page": source}), bytecode_cache=CachedTemplates())
             .get_template("page")
             .render()
         )
@@ -53,17 +53,17 @@ def test_a_template_is_compiled_again_only_when_it_has_changed(folder: Path) -> 
 def test_nothing_is_kept_where_others_may_write(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
-    assert [kept("script", "a", lambda: "value") for _ in range(2)] == ["value"] * 2
+    assert [cached("script", "a", lambda: "value") for _ in range(2)] == ["value"] * 2
     assert not list(folder.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(folder: Path) -> None:
     folder.parent.joinpath("harness").write_text("a file")
-    assert kept("script", "a", lambda: "value") == "value"
+    assert cached("script", "a", lambda: "value") == "value"
 
 
 def test_a_file_that_cannot_be_written_is_done_without(folder: Path) -> None:
     (folder / "script").mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
-    assert kept("script", "a", lambda: "value") == "value"
+    assert cached("script", "a", lambda: "value") == "value"
     assert [path.name for path in folder.iterdir()] == ["script"]
