@@ -22,7 +22,8 @@ def run_benchmarks(options: BenchOptions) -> Run:
     has it anyway. If ``hear`` raises, the exception is raised again once the bench has ended.
 
     The result has ``verdict``, ``gates`` and ``benchmarks``, a DataFrame with a row per benchmark, and no phases. The
-    benchmarks run in a process of their own; Ctrl-C or SIGTERM ends it in order if the call comes from the main thread.
+    benchmarks run in a process of their own. Ctrl-C or SIGTERM ends it gracefully, if the call comes from the main
+    thread.
 
     Raises :class:`HarnessError` if nothing could be measured: no such benchmark, a file that cannot be imported,
     pytest-benchmark not installed. Raises :class:`RunInterrupted` if it was interrupted; its ``run`` is what was

@@ -26,8 +26,8 @@ def judge_folder(
 ) -> Summary:
     """Judge the run in ``folder`` again and write its results and reports anew.
 
-    It is judged by ``require`` (``"p95 < 300ms"``), read in ``phase`` and of ``endpoint``, or by the gates of
-    ``profile``, else by its own. Raises :class:`HarnessError` if these contradict each other.
+    It is judged by ``require`` (``"p95 < 300ms"``) for ``phase`` and ``endpoint``, or by the gates of ``profile``;
+    without either, by its own. Raises :class:`HarnessError` if these contradict each other.
     """
     required = several(require)
     if folder.is_bench:

@@ -84,7 +84,7 @@ class Run:
 
     @property
     def gates(self) -> tuple[GateResult, ...]:
-        """What each gate required, observed and gave: a gate over several phases gives one result for each."""
+        """What each gate required and observed, and whether it held: one result for each phase that a gate reads."""
         return tuple(self.summary.gates)
 
     @cached_property
@@ -112,8 +112,8 @@ class Run:
     ) -> Run:
         """Judge the run again, as ``harness gate`` does: write its results and reports anew and return them.
 
-        By default its own gates apply. Otherwise those of ``require`` (``"p95 < 300ms"``, one or several), read in
-        ``phase`` and of ``endpoint``, or those of ``profile``. Raises :class:`HarnessError` if these make no sense.
+        By default its own gates apply. Otherwise those of ``require`` (``"p95 < 300ms"``, one or several) apply to
+        ``phase`` and ``endpoint``, or those of ``profile``. Raises :class:`HarnessError` if these make no sense.
         """
         judged = api.judge.judge_folder(self.folder, require, phase=phase, endpoint=endpoint, profile=profile)
         return Run(self.folder, judged)
@@ -210,7 +210,7 @@ class Verdict:
     """The verdict of a run: ``status`` is ``pass``, ``fail``, ``inconclusive`` or ``broken``.
 
     ``exit_code`` is the one of ``harness run``. ``reasons`` come in order of importance; that of a gate which did not
-    hold names the requirement, what was observed with its 95 % interval, and the limit. ``folder`` is the run folder.
+    hold names the requirement, the observed value with its 95 % interval, and the limit. ``folder`` is the run folder.
 
     A verdict is true if the run passed. ``str()`` gives the reasons, and where to see more.
     """

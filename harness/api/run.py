@@ -37,10 +37,10 @@ def run_scenario(options: RunOptions, fork_server: ForkServer | None = None) -> 
     """Run a scenario, judge the run, write its reports and record it in the store.
 
     The arguments are the options of ``harness run`` with the same names (see ``harness run --help``). Options that
-    may be given several times take a text or a list. ``arguments`` are the scenario's own, after ``--``.
+    may be given several times take a string or a list. ``arguments`` are the scenario's own, after ``--``.
 
     ``set``: ``"KEY=VALUE"``, several of them, or ``{"phase.steady.duration": "30s", "sampling.memory": False}``. The
-    values of a mapping are used as they are: a text stays a text, and may be a ``Path``; tables are dicts.
+    values of a mapping are used as they are: a string stays a string, and may be a ``Path``; tables are dicts.
     ``phases``, ``gates``: the load and the requirements, as ``[harness.steady(users=5, hold="10s")]`` and
     ``[harness.gate("p95 < 200ms")]``. They replace the scenario's and the profile's. An empty list of gates requires
     nothing.
@@ -50,7 +50,7 @@ def run_scenario(options: RunOptions, fork_server: ForkServer | None = None) -> 
     Loads on one machine disturb one another; let them take turns.
 
     The load runs in processes of its own: this process never imports Locust, gevent or the scenario. While the load
-    runs, the first Ctrl-C (or SIGTERM) ends it in order, if the call comes from the main thread. Signal handlers are
+    runs, the first Ctrl-C (or SIGTERM) ends it gracefully, if the call comes from the main thread. Signal handlers are
     restored afterwards.
 
     Raises :class:`HarnessError` if the run could not start (wrong input, no target); a run that failed or broke is a

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Proxies:
-    """The proxies of a run. ``places`` are theirs by name, of which only the target's may be several, in a duet."""
+    """The proxies of a run. ``places`` are theirs by name; in a duet, the target has several."""
 
     places: dict[str, tuple[ProxyPlace, ...]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)

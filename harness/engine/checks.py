@@ -153,8 +153,8 @@ def check(name: str, ok: Any, detail: str = "") -> Check:
     """A named check. In a task it is counted; ``verify`` returns or yields it.
 
     A gate reads the share that passed: ``check("total is right") >= 99.9%``. The result is true if ``ok`` is. In
-    ``verify``, ``ok`` may be a number, which gates read by its name: ``lost_writes = 0``. ``detail`` is shown of checks
-    that failed.
+    ``verify``, ``ok`` may be a number, which gates read by its name: ``lost_writes = 0``. ``detail`` says what was
+    observed: it is shown if a check of a task failed, and for every check of ``verify``.
     """
     made = Check(name, ok, detail)
     if _recorder is not None:

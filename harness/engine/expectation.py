@@ -55,7 +55,7 @@ class Expectation:
         return self._fails(_status_name(expected), f"status {status}" if status else _NO_RESPONSE)
 
     def within(self, limit: str | float) -> Self:
-        """The headers of the response arrived so soon after the request was sent: ``"200ms"``, or seconds."""
+        """The headers arrived within this time after the request was sent: ``"200ms"``, or seconds."""
         name, most_s = _limit(limit)
         took_s = _took_s(self._response)
         if took_s is not None and took_s <= most_s:
@@ -93,7 +93,7 @@ class Expectation:
         return self._passed(name) if ok else self._fails(name, detail)
 
     def or_fail(self) -> Self:
-        """If a check before this has failed, the request has failed, too.
+        """Make the request fail if a check before this one failed.
 
         Raises :class:`HarnessError` if the response was not requested with ``catch_response=True``.
         """

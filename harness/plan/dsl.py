@@ -87,9 +87,10 @@ def gate(
 ) -> GateSpec:
     """Require something of the run: ``gate("p95 < 500ms", phase="steady", endpoint="POST /checkout")``.
 
-    Without ``phase`` it must hold in every measured phase (steady, spike, shape), each by itself. Ramp and stress
-    phases, which are meant to warm up and to break, are read only when named. Without ``endpoint`` it reads all
-    requests together. A gate on a fault reads the fault's phase: ``gate('error_rate < 5% during "db slow"')``.
+    Without ``phase`` it must hold in every measured phase (steady, spike, shape), each by itself. Ramp, stress and
+    search phases, which are meant to warm up or to break, are read only if you name them. Without ``endpoint`` it
+    reads all requests together. A gate on a fault reads the fault's phase:
+    ``gate('error_rate < 5% during "db slow"')``.
     """
     file, line = _caller()
     return GateSpec("gate", _without_none(require=require, phase=phase, endpoint=endpoint, **unknown), file, line)
@@ -106,8 +107,8 @@ def fault(
 ) -> FaultSpec:
     """Break something on purpose: ``fault("process", action="pause", phase="steady", at="10s", during="5s")``.
 
-    It begins ``at`` so long into the phase, by default with it, and ends after ``during``, or with the phase. Gates
-    name it by its ``name``, by default its kind. ``settings`` are the keys of the kind (docs/faults.md).
+    It begins ``at`` this time after the phase's start (by default at once), and ends after ``during`` or with the
+    phase. Gates use its ``name`` (by default its kind). ``settings`` are the keys of the kind (docs/faults.md).
     """
     file, line = _caller()
     arguments = _without_none(kind=kind, name=name, phase=phase, at=at, during=during, **settings)

@@ -23,7 +23,7 @@ class Pause(PhaseConfig):
 
     @staticmethod
     def call(duration: Time | None = None, *, name: str | None = None, **unknown: Never) -> PhaseSpec:
-        """No load for ``duration``: what the target does afterwards shows whether it recovered."""
+        """Put no load on the target for ``duration``. What it does afterwards shows whether it recovered."""
         return phase_spec("pause", locals())
 
     def resolve(self, previous: Level) -> Phase:  # noqa: ARG002  (the same after any phase)

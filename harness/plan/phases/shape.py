@@ -23,7 +23,7 @@ class Shape(PhaseConfig):
 
     @staticmethod
     def call(*, duration: Time | None = None, name: str | None = None, **unknown: Never) -> PhaseSpec:
-        """The users of the scenario's ``LoadTestShape``, until it ends, or after ``duration`` at the latest."""
+        """Run the users of the scenario's ``LoadTestShape`` until it ends, or for ``duration`` at most."""
         return phase_spec("shape", locals())
 
     @classmethod

@@ -46,7 +46,7 @@ class Spike(GoalConfig):
         spacing: str | None = None,
         **unknown: Never,
     ) -> PhaseSpec:
-        """Go from ``base`` to a peak of ``users`` or ``rate`` within ``over``, stay for ``hold``, and go back as fast.
+        """Go from ``base`` to a peak of ``users`` or ``rate`` within ``over``, stay for ``hold``, and return as fast.
 
         ``base`` is in the peak's unit; by default the level of the phase before. ``over`` is 1 s by default.
         """
