@@ -4,10 +4,10 @@ Recording puts load on servers that have nothing to do with the shop: one event 
 two worker processes. Unchanged servers are recorded several times, and some with a function that really works more.
 Judging then compares runs as ``harness run`` does:
 
-- *clean* pairs: each unchanged run against each other one of its server;
-- *drawn* cases: the same pairs, with the samples of a random function multiplied, and the clocks with them. All noise
+- *clean* cases: each unchanged run against others of its server, ``--baseline`` of them together;
+- *drawn* cases: the same, with the samples of a random function multiplied, and the clocks with them. All noise
   between and within runs is real; only the growth is drawn, so there can be as many cases as are needed;
-- *real* cases: a changed server against each unchanged run.
+- *real* cases: a changed server against unchanged runs.
 
     uv run python benchmarks/attribution.py --record /tmp/attribution --judge /tmp/attribution
 """
@@ -22,7 +22,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -31,11 +31,10 @@ import numpy as np
 import harness
 from benchmarks.neighbour import neighbour
 from benchmarks.output import run_command, show
+from benchmarks.simulated_growth import with_growth
 from harness.analysis.attribution import Attribution, attribution_of
-from harness.analysis.functions import parse_frame
 from harness.analysis.measurement import measure
-from harness.record.measurement import Baseline
-from harness.record.profiles import Profile, ProfileIndex, Stack, read_folded, write_folded
+from harness.record.measurement import Baseline, Measurement
 from harness.record.run_folder import RunFolder, write_json
 from harness.recording import open_recording
 from harness.recording.run import read_run
@@ -105,69 +104,25 @@ def _record(out: Path, server: str, change: str, number: int, seconds: float, ov
     Path(done.folder.path).rename(parent / f"{change.replace(':', '-') or 'same'}-{number}")
 
 
-def _as_baseline(folder: RunFolder) -> Baseline:
-    recording = open_recording(folder)
-    run, machine = measure(recording), recording.environment
+def _baselines(folders: Sequence[RunFolder], size: int) -> list[Baseline]:
+    """As many baselines as there are runs, of ``size`` runs each, so that each run is in equally many."""
+    recordings = [open_recording(folder) for folder in folders]
+    machine = recordings[0].environment
     assert machine is not None
-    return Baseline(scenario=run.scenario, profile=run.profile, fingerprint=machine.fingerprint, runs=[run])
+    runs = [measure(recording) for recording in recordings]
+    found = []
+    for first in range(len(runs)):
+        chosen = [*runs[first:], *runs[:first]][:size]
+        of_first = chosen[0]
+        found.append(
+            Baseline(scenario=of_first.scenario, profile=of_first.profile, fingerprint=machine.fingerprint, runs=chosen)
+        )
+    return found
 
 
 def _compare(folder: RunFolder, baseline: Baseline) -> Attribution:
     write_json(folder.comparison, baseline.model_dump(by_alias=True))
     return attribution_of(read_run(folder))
-
-
-def _with_growth(original: RunFolder, copy: Path, rng: np.random.Generator, growth: float) -> tuple[RunFolder, str]:
-    """A copy of a run in which a function of its own code has more samples; the copy, and the function."""
-    shutil.copytree(original.path, copy)
-    folder = RunFolder.open(copy)
-    index = ProfileIndex.load(folder.profiles)
-    profile = [profile for profile in index.profiles if profile.kind == "cpu"][-1]
-    assert profile.spans_path is not None
-    stacks = read_folded(folder.path / profile.spans_path)
-    own: dict[str, int] = defaultdict(int)
-    for stack in stacks:
-        frame = parse_frame(stack.frames[-1])
-        if frame.file in profile.own and not frame.function.startswith("<"):
-            own[frame.key] += stack.weight
-    chosen = str(rng.choice(sorted(key for key, weight in own.items() if weight >= 3)))
-    places = [stack for stack in stacks if parse_frame(stack.frames[-1]).key == chosen]
-    chances = np.array([stack.weight for stack in places]) / own[chosen]
-    total = sum(stack.weight for stack in stacks)
-    used_s = sum(used for span in profile.spans for used in span.cpu_s.values())
-    # Of the CPU time, what threads that hold the GIL used.
-    sampled = min(1.0, total / profile.spans[0].rate_hz / used_s)
-    by_process: dict[tuple[str, ...], int] = defaultdict(int)
-    for stack in stacks:
-        by_process[stack.frames[:2]] += stack.weight
-    grown, added = list(stacks), np.zeros(len(profile.spans))
-    for process, weight in by_process.items():
-        more = int(rng.poisson(growth * weight / sampled))
-        added[int(process[0].split()[1])] += more
-        for stack, count in zip(places, rng.multinomial(more, chances).tolist(), strict=True):
-            grown += [Stack((*process, *stack.frames[2:]), count)] if count else []
-    _write(folder, index, profile, grown, added / total * sampled)
-    return folder, chosen
-
-
-def _write(
-    folder: RunFolder, index: ProfileIndex, profile: Profile, stacks: Sequence[Stack], added: np.ndarray
-) -> None:
-    assert profile.spans_path is not None
-    write_folded(folder.path / profile.spans_path, list(stacks))
-    whole: dict[tuple[str, ...], int] = defaultdict(int)
-    for stack in stacks:
-        whole[stack.frames[2:]] += stack.weight
-    write_folded(folder.path / profile.path, [Stack(frames, weight) for frames, weight in whole.items()])
-    used_s = sum(used for span in profile.spans for used in span.cpu_s.values())
-    spans = []
-    for span, more in zip(profile.spans, added.tolist(), strict=True):
-        before_s = sum(span.cpu_s.values())
-        spans.append(
-            replace(span, cpu_s={pid: used * (1 + more * used_s / before_s) for pid, used in span.cpu_s.items()})
-        )
-    changed = replace(profile, spans=spans)
-    ProfileIndex([changed if each is profile else each for each in index.profiles], index.notes).save(folder.profiles)
 
 
 def _case(kind: str, server: str, growth: float, function: str, found: Attribution) -> Case:
@@ -181,38 +136,40 @@ def _case(kind: str, server: str, growth: float, function: str, found: Attributi
     return Case(kind, server, growth, place, place is not None and place < len(found.suspects), len(found.suspects))
 
 
-def _cases(out: Path, drawn: int, growths: Sequence[float]) -> Iterator[Case]:
+def _cases(out: Path, drawn: int, growths: Sequence[float], size: int) -> Iterator[Case]:
     rng = np.random.default_rng(1)
     for server in sorted(path.name for path in out.iterdir() if path.is_dir()):
         folders = {path.name: RunFolder.open(path) for path in sorted((out / server).iterdir()) if "-" in path.name}
         same = [folder for name, folder in folders.items() if name.startswith("same-")]
-        baselines = {folder.path: _as_baseline(folder) for folder in same}
-        pairs = [(now, before) for now in same for before in same if now is not before]
-        for now, before in pairs:
-            yield _case("clean", server, 0.0, "", _compare(now, baselines[before.path]))
+        compared = [
+            (now, baseline) for now in same for baseline in _baselines([run for run in same if run is not now], size)
+        ]
+        for now, baseline in compared:
+            yield _case("clean", server, 0.0, "", _compare(now, baseline))
         for growth in growths:
-            for at in rng.integers(0, len(pairs), drawn):
-                now, before = pairs[at]
+            for at in rng.integers(0, len(compared), drawn):
+                now, baseline = compared[at]
                 with tempfile.TemporaryDirectory() as scratch:
-                    copy, function = _with_growth(now, Path(scratch) / now.path.name, rng, growth)
-                    yield _case("drawn", server, growth, function, _compare(copy, baselines[before.path]))
+                    copy, function = with_growth(now, Path(scratch) / now.path.name, rng, growth)
+                    yield _case("drawn", server, growth, function, _compare(copy, baseline))
         for name, folder in folders.items():
             function = name.partition("-")[0]
             if function != "same":
-                for before in same:
-                    found = _compare(folder, baselines[before.path])
-                    yield _case("real", server, _real_growth(folder, before), function, found)
+                for baseline in _baselines(same, size):
+                    found = _compare(folder, baseline)
+                    yield _case("real", server, _real_growth(folder, baseline), function, found)
 
 
-def _real_growth(now: RunFolder, before: RunFolder) -> float:
+def _real_growth(now: RunFolder, baseline: Baseline) -> float:
     """By how much the CPU time of a request grew, by the kernel's clocks."""
-    costs = [
-        next(phase.profile.clock_ms for phase in measure(open_recording(folder)).phases if phase.profile)
-        for folder in (now, before)
-    ]
-    assert costs[0] is not None
-    assert costs[1] is not None
-    return costs[0] / costs[1] - 1
+    before_ms = np.mean([_clock_ms(run) for run in baseline.runs])
+    return float(_clock_ms(measure(open_recording(now))) / before_ms - 1)
+
+
+def _clock_ms(run: Measurement) -> float:
+    cost_ms = next(phase.profile.clock_ms for phase in run.phases if phase.profile)
+    assert cost_ms is not None
+    return cost_ms
 
 
 def _record_all(
@@ -234,6 +191,7 @@ def _record_all(
 @click.option("--overhead", default="2%", show_default=True, help="How much of the machine py-spy may use.")
 @click.option("--neighbour", "with_neighbour", is_flag=True, help="Record beside one that takes a third of the cores.")
 @click.option("--changes/--no-changes", default=True, show_default=True, help="Record changed servers, too.")
+@click.option("--baseline", "size", default=1, show_default=True, help="Runs that each one is compared with.")
 @click.option("--drawn", default=40, show_default=True, help="Cases of each server and growth.")
 @click.option("--short", is_flag=True, help="Some seconds, only to check that it works.")
 def main(
@@ -244,6 +202,7 @@ def main(
     overhead: str,
     with_neighbour: bool,
     changes: bool,
+    size: int,
     drawn: int,
     short: bool,
 ) -> None:
@@ -252,14 +211,14 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             _record_all(Path(folder), [("threaded", "", 0)], 3.0, overhead, with_neighbour=False)
             shutil.copytree(Path(folder, "threaded", "same-0"), Path(folder, "threaded", "same-1"))
-            _judge(Path(folder), 1, GROWTHS[-1:])
+            _judge(Path(folder), 1, GROWTHS[-1:], size)
         return
     if record_to is not None:
         wanted = [(server, "", number) for server in CHANGES for number in range(runs)]
         wanted += [(server, change, 0) for server in CHANGES for change in CHANGES[server] if changes]
         _record_all(record_to, wanted, seconds, overhead, with_neighbour=with_neighbour)
     if judge_from is not None:
-        _judge(judge_from, drawn, GROWTHS)
+        _judge(judge_from, drawn, GROWTHS, size)
 
 
 def _label(case: Case) -> str:
@@ -270,9 +229,9 @@ def _label(case: Case) -> str:
     return "real, 3% or more" if case.growth >= GROWTHS[0] else "real, less"
 
 
-def _judge(out: Path, drawn: int, growths: Sequence[float]) -> None:
+def _judge(out: Path, drawn: int, growths: Sequence[float], size: int) -> None:
     groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
-    for case in _cases(out, drawn, growths):
+    for case in _cases(out, drawn, growths, size):
         label = _label(case)
         groups[case.kind, label].append(case)
         groups[case.server, label].append(case)
