@@ -49,8 +49,8 @@ class Truth:
     functions: tuple[str, ...] = ()
 
     def accepts(self, cause: Cause) -> bool:
-        function = cause.place.function.rpartition(".")[2] if cause.place else ""
-        return cause.kind in self.kinds and (not self.functions or function in self.functions)
+        names = cause.place.function.split(".") if cause.place else []  # with those around a nested function
+        return cause.kind in self.kinds and (not self.functions or any(name in self.functions for name in names))
 
 
 _WORK = ("cpu", "downstream", "statements")

@@ -15,8 +15,9 @@ from harness.analysis.attribution import Attribution, attribution_of_nights
 from harness.analysis.comparability import comparable
 from harness.analysis.measurement import measure
 from harness.analysis.nights import Nights, nights_since, undecided_nights
-from harness.explain.arithmetic import less, mean_of, share_of, sum_of, times
+from harness.explain.arithmetic import less, share_of, sum_of, times
 from harness.explain.families import Family, family_of, metric_of
+from harness.explain.mean_time import mean_rise
 from harness.messages import Message
 from harness.metrics import RUN_METRICS, run_metric
 from harness.plan.duet import A, B
@@ -145,10 +146,13 @@ class Question:
             return self._held_ms
         figures = self.measured and self.measured.endpoints[ALL].figures
         now = figures.get("mean") if figures else None
-        if now is None or not self.is_compared:
+        if not self.is_compared:
             return now
-        before = [found for phase in self.earlier if (found := phase.endpoints[ALL].figures.get("mean")) is not None]
-        return less(now, mean_of(before)) if before else None
+        return (
+            None
+            if self.record is None or self.measured is None
+            else mean_rise(self.record.plan, self.measured, self.earlier)
+        )
 
     @property
     def blocked_requests(self) -> int:

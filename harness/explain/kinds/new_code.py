@@ -1,22 +1,27 @@
-"""The target's own functions that no run of the baseline was seen in, where an invariant was broken."""
+"""The target's own functions that no run of the baseline was seen in, where an invariant was broken.
+
+If one of them calls another, the innermost is named. Only stacks of threads at work count: of threads that wait, the
+baseline keeps no stacks, so each would be new.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 
-from harness.analysis.functions import parse_frame
+from harness.analysis.functions import Frame, parse_frame
 from harness.analysis.measurement import measure
-from harness.analysis.profiles import profiles_of, stacks_of
+from harness.analysis.profiles import busy_stacks, profiles_of
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.plan.duet import A
 from harness.record.explanation import Cause, Place
-from harness.record.profiles import ProfileKind
+from harness.record.profiles import ProfileKind, Stack
 
 _FEWEST_SAMPLES = 2
 _MOST = 3
-_KINDS: tuple[ProfileKind, ...] = ("cpu", "threads", "waits")
+_KINDS: tuple[ProfileKind, ...] = ("cpu", "threads")
 
 
 def causes(question: Question) -> Iterator[Cause]:
@@ -26,19 +31,27 @@ def causes(question: Question) -> Iterator[Cause]:
         return
     samples: Counter[str] = Counter()
     lines: dict[str, Counter[int]] = {}
-    for record in run.phases:
-        for profile in (found for kind in _KINDS for found in profiles_of(run, record, kind)):
-            for stack in stacks_of(run, profile.path) if record.variant != A else []:
-                for frame in {parse_frame(text) for text in stack.frames}:
-                    if frame.file in profile.own and frame.key not in known and not frame.function.startswith("<"):
-                        samples[frame.key] += stack.weight
-                        lines.setdefault(frame.key, Counter())[frame.line] += stack.weight
+    for record, kind in product((record for record in run.phases if record.variant != A), _KINDS):
+        own = {file for profile in profiles_of(run, record, kind) for file in profile.own}
+        for stack in busy_stacks(run, record, kind):
+            new = _innermost_new(stack, own, known)
+            if new is not None:
+                samples[new.key] += stack.weight
+                lines.setdefault(new.key, Counter())[new.line] += stack.weight
     for key, count in samples.most_common(_MOST):
         if count >= _FEWEST_SAMPLES:
             frame = parse_frame(key)
             [(line, _)] = lines[key].most_common(1)
             place = Place(function=frame.function, file=frame.file, line=line or None)
             yield question.cause("new-code", message("cause-new-code", place=str(place)), place=place, sure=False)
+
+
+def _innermost_new(stack: Stack, own: set[str], known: set[str]) -> Frame | None:
+    """The frame that no run of the baseline had. Comprehensions are parts of functions that are on the stack."""
+    for frame in map(parse_frame, reversed(stack.frames)):
+        if frame.file in own and frame.key not in known and not frame.function.endswith(">"):
+            return frame
+    return None
 
 
 def _known(question: Question) -> set[str]:

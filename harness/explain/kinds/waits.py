@@ -1,8 +1,9 @@
 """What requests wait for: a lock, a connection from a pool, something downstream, the disk, a sleep.
 
-Beside a baseline, waits that grew are causes for certain. Without one, they are if requests wait for most of the time;
-others are only possible causes. Where all threads wait for the GIL or a core, every other wait gets longer, too: the
-locks of threads that do not run are held for longer. If a function grew in such a target, waits are not sure.
+Beside a baseline, waits that grew for certain are causes for certain, and those that probably grew are likely. Without
+one, they are causes if requests wait for most of the time; others are only possible causes. Where all threads wait for
+the GIL or a core, every other wait gets longer, too: the locks of threads that do not run are held for longer. If a
+function grew in such a target, waits are not sure.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _MOST_PLACES = 3
 _MOSTLY = 0.5
 _MUCH = 0.2
 """Of the response time."""
+_OF_80_PERCENT = 0.65
+"""An interval of 80 % reaches so far, as a share of one of 95 %: 1.28 standard errors of 1.96."""
 _CALLS = ("HTTP", "socket")
 """What ``downstream_time`` counts; the time of a database is another metric."""
 
@@ -47,8 +50,8 @@ def causes(question: Question) -> Iterator[Cause]:
         if compared:
             earlier = [_earlier(key, run, waits) for run in before]
             ms = less(ms, mean_of(earlier))
-        if ms.low > 0 or (not compared and _is_much(question, ms)):
-            is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure
+        if ms.low > 0 or (_probably_grew(question, ms) if compared else _is_much(question, ms)):
+            is_sure = _is_most(question, ms) if question.family == "errors" or not compared else sure and ms.low > 0
             is_sure = is_sure and not (more_statements and parts[0].what == "database")
             yield _cause(question, parts, ms, compared=compared, sure=is_sure)
 
@@ -64,6 +67,14 @@ def _asked_for(question: Question, waits: Sequence[WaitTime]) -> Sequence[WaitTi
     if question.family != "downstream":
         return waits
     return [wait for wait in waits if wait.kind == "downstream" and wait.what in _CALLS]
+
+
+def _probably_grew(question: Question, ms: Interval) -> bool:
+    """Whether a wait grew by the narrower interval, and it is known which part of the rise it is."""
+    whole = question.mean_ms
+    return (
+        whole is not None and whole.low > 0 and ms.high is not None and ms.value > _OF_80_PERCENT * (ms.high - ms.value)
+    )
 
 
 def _is_much(question: Question, ms: Interval) -> bool:
