@@ -137,22 +137,22 @@ class Question:
         return self.rise is not None and bool(self.earlier)
 
     @cached_property
-    def mean_ms(self) -> Interval | None:
-        """By how much the mean response time of all requests rose; without a baseline, how long it was.
+    def response_ms(self) -> Interval | None:
+        """How long all requests took on average.
 
         Of requests that were not responded to, how long threads of the target had them.
         """
         if self.blocked_requests:
             return self._held_ms
         figures = self.measured and self.measured.endpoints[ALL].figures
-        now = figures.get("mean") if figures else None
-        if not self.is_compared:
-            return now
-        return (
-            None
-            if self.record is None or self.measured is None
-            else mean_rise(self.record.plan, self.measured, self.earlier)
-        )
+        return figures.get("mean") if figures else None
+
+    @cached_property
+    def mean_ms(self) -> Interval | None:
+        """By how much that rose; without a baseline, how much it was."""
+        if self.blocked_requests or not self.is_compared or self.record is None or self.measured is None:
+            return self.response_ms
+        return mean_rise(self.record.plan, self.measured, self.earlier)
 
     @property
     def blocked_requests(self) -> int:

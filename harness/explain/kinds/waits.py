@@ -83,7 +83,7 @@ def _is_much(question: Question, ms: Interval) -> bool:
 
 def _is_most(question: Question, ms: Interval) -> bool:
     """Whether requests mostly wait for it, so that those that fail may do so because they waited for too long."""
-    whole = question.mean_ms
+    whole = question.response_ms
     return whole is not None and ms.low > _MOSTLY * whole.value
 
 
