@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psutil
 
@@ -68,9 +70,9 @@ def quietness() -> list[CheckResult]:
 
     The load average would do for other load, but for a minute it remembers what has ended, as the run before this one.
     """
-    before = _used_s()
+    before = _used()
     stolen_percent = psutil.cpu_times_percent(interval=_LOOK_S).steal
-    return [_cores(), _governor(), _others(before, _used_s()), _steal(stolen_percent)]
+    return [_cores(), _governor(), _others(cores_by_name(before, _used())), _steal(stolen_percent)]
 
 
 def _cores() -> CheckResult:
@@ -101,22 +103,39 @@ def _governor() -> CheckResult:
     return CheckResult("CPU frequency", "warn", message("machine-governor-unsteady", governor=governor))
 
 
-def _used_s() -> dict[int, tuple[str, float]]:
-    """The name and the CPU seconds of each process that neither is the harness nor was started by it."""
+class Used(NamedTuple):
+    """What a process had used when it was looked at."""
+
+    name: str
+    cpu_s: float
+    at_s: float
+
+
+def _used() -> dict[int, Used]:
+    """What each process has used that neither is the harness nor was started by it."""
     harness = psutil.Process()
     own = {harness.pid, *(child.pid for child in harness.children(recursive=True))}
     return {
-        process.pid: (process.info["name"], sum(process.info["cpu_times"][:2]))  # without its children's
-        for process in psutil.process_iter(["name", "cpu_times"])
+        process.pid: Used(process.info["name"], sum(process.info["cpu_times"][:2]), time.monotonic())
+        for process in psutil.process_iter(["name", "cpu_times"])  # without its children's
         if process.pid not in own and process.info["cpu_times"] is not None
     }
 
 
-def _others(before: dict[int, tuple[str, float]], after: dict[int, tuple[str, float]]) -> CheckResult:
+def cores_by_name(before: Mapping[int, Used], after: Mapping[int, Used]) -> dict[str, float]:
+    """How many cores processes of each name used between two looks.
+
+    On a busy machine, a look takes longer than planned, and later for some processes than for others.
+    """
     by_name: dict[str, float] = {}
     for pid in before.keys() & after.keys():
-        name, used_s = after[pid]
-        by_name[name] = by_name.get(name, 0.0) + max(0.0, used_s - before[pid][1]) / _LOOK_S
+        then, now = before[pid], after[pid]
+        cores = max(0.0, now.cpu_s - then.cpu_s) / (now.at_s - then.at_s)
+        by_name[now.name] = by_name.get(now.name, 0.0) + cores
+    return by_name
+
+
+def _others(by_name: Mapping[str, float]) -> CheckResult:
     used = sum(by_name.values())
     if used <= _MAX_OTHERS_CORES:
         return CheckResult("other load", "ok", message("machine-load", used=used))

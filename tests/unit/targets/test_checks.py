@@ -84,6 +84,16 @@ def test_other_load_is_what_processes_of_others_use_now() -> None:
     assert ("yes" in named, "sha1sum" in named) == (True, False)
 
 
+def test_other_load_counts_from_look_to_look_however_long_that_takes() -> None:
+    before = {7: machine.Used("busy", 10.0, 100.0), 8: machine.Used("busy", 3.0, 100.5)}
+    after = {
+        7: machine.Used("busy", 11.0, 101.0),
+        8: machine.Used("busy", 4.0, 102.5),
+        9: machine.Used("new", 1.0, 101.0),
+    }
+    assert machine.cores_by_name(before, after) == {"busy": 1.5}
+
+
 def test_a_single_core_other_load_and_stolen_time_are_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(machine, "_MAX_OTHERS_CORES", -1.0)
