@@ -31,7 +31,7 @@ from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _BLOCKED = "gate-blocked"
-_TAINTED = {"gate-contaminated", "gate-generator-limited", "gate-generator-late", _BLOCKED}
+_TAINTED = {"gate-contaminated", "gate-step-contaminated", "gate-generator-limited", "gate-generator-late", _BLOCKED}
 """Why gates are inconclusive that have a cause: others, the generator, or a target that did not respond at all."""
 _STEP = "gate-step"
 _OPEN = "gate-nights-open"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from functools import partial
 
 from harness.analysis.blocked import blocked_by
+from harness.analysis.capacity import steps_of
 from harness.analysis.checks import check_samples
 from harness.analysis.comparability import beside_baseline, remedy_of, why_not_comparable
-from harness.analysis.contamination import ENOUGH_S, Contamination, contamination_of
+from harness.analysis.contamination import ENOUGH, ENOUGH_S, Contamination, contamination_of
 from harness.analysis.contract import contract_of
 from harness.analysis.duet import paired
 from harness.analysis.generator import HELD
@@ -31,6 +33,7 @@ from harness.metrics.statistics import Proportion
 from harness.plan.duet import A, B
 from harness.plan.gating import reads
 from harness.plan.model.run import Gate
+from harness.plan.phases.base import Level
 from harness.plan.requirement import Comparison
 from harness.record.gate_result import GateResult
 from harness.record.measurement import ALL, CALM, ONLY, EndpointMeasurement, Interval, UndecidedGate
@@ -87,7 +90,7 @@ def _finding(gate: Gate, run: RunRecording, phase: str, states: dict[str, PhaseS
     if gate.comparison.measures.needs == "contract":
         finding = _as_it_was_checked(finding, run)
     if gate.comparison.measures.needs == "steps":
-        return finding  # it leaves out those in which the generator was the limit
+        return _beside_others(finding, record, run, contamination)  # steps limited by the generator are left out
     if not finding.at_equal_speed:  # others do not matter there
         finding = _uncontaminated(finding, gate.comparison, contamination)
         finding.seconds_left_out = contamination.count if disturbed and contamination.leaves_enough else 0
@@ -235,6 +238,31 @@ def _uncontaminated(finding: Finding, comparison: Comparison, contamination: Con
         "gate-contaminated",
         contaminated=contamination.count,
         seconds=contamination.all_counted,
+        others=contamination.others_cores,
+        reason=finding.reason,
+    )
+    return finding
+
+
+def _beside_others(finding: Finding, record: PhaseRecord, run: RunRecording, contamination: Contamination) -> Finding:
+    """What it does to a capacity that others took the cores while the step ran that bounds it from above.
+
+    Others only add time, so a level that held in spite of them stands, and with it a gate that passed.
+    """
+    broke = [step for step in steps_of(record, run.journal) if step.held is False and not step.limited]
+    lowest = min(broke, key=lambda step: step.level, default=None)
+    if lowest is None or finding.status == "pass" or finding.observed is None:
+        return finding
+    seconds = range(int(lowest.start_s), math.ceil(lowest.end_s))
+    taken = len({*seconds} & {*contamination.numbers})
+    if taken <= (1 - ENOUGH) * len(seconds):
+        return finding
+    finding.status, finding.settle = "inconclusive", None
+    finding.reason = message(
+        "gate-step-contaminated",
+        level=str(Level(record.plan.model, lowest.level)),
+        contaminated=taken,
+        seconds=len(seconds),
         others=contamination.others_cores,
         reason=finding.reason,
     )

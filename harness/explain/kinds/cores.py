@@ -18,13 +18,14 @@ from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
 from harness.record.measurement import ALL, Interval, PhaseMeasurement
 
+_UNDECIDED = {"gate-contaminated", "gate-step-contaminated"}
 _MOSTLY = 0.5
 """Of the rise: what can explain less is only one of its causes, at the most."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
     record, measured = question.record, question.measured
-    undecided = any(gate.code == "gate-contaminated" for gate in question.gates)
+    undecided = any(gate.code in _UNDECIDED for gate in question.gates)
     if (
         record is None
         or measured is None
@@ -40,13 +41,12 @@ def causes(question: Question) -> Iterator[Cause]:
     if question.is_compared and per_request_ms is not None:
         before = [each for phase in question.earlier if (each := _lost(phase)[1]) is not None]
         per_request_ms -= sum(before) / len(before) if before else 0.0
-    what = message(
-        "cause-cores-taken",
-        share=Amount(100 * lost, "%"),
-        phase=record.plan.name,
-        seconds=[f"{start}–{end} s" for start, end in spans_of(found.numbers)],
-        others=found.others_cores,
-    )
+    seconds = [f"{start}–{end} s" for start, end in spans_of(found.numbers)]
+    where: dict[str, object] = {"phase": record.plan.name, "seconds": seconds, "others": found.others_cores}
+    if lost is None:
+        what = message("cause-cores-taken-in-steps", **where)
+    else:
+        what = message("cause-cores-taken", share=Amount(100 * lost, "%"), **where)
     ms = None if per_request_ms is None else Interval(value=per_request_ms, low=0.0, high=per_request_ms)
     if ms is None or ms.value > 0:
         cause = question.cause(
@@ -60,11 +60,14 @@ def causes(question: Question) -> Iterator[Cause]:
         yield cause.model_copy(update={"sure": sure})
 
 
-def _lost(phase: PhaseMeasurement) -> tuple[float, float | None]:
-    """The largest share (0…1) of the time it wanted a core that the target lost to others; and that per request."""
+def _lost(phase: PhaseMeasurement) -> tuple[float | None, float | None]:
+    """The largest share (0…1) of the time it wanted a core that the target lost to others; and that per request.
+
+    Neither is known of a phase of steps.
+    """
     target, machine = phase.resources.get("target", {}), phase.resources.get("machine", {})
     if "waiting_percent" not in target or "others_percent" not in machine or "cpu_percent" not in target:
-        return 0.0, None
+        return None, None
     lost = min(target["waiting_percent"].mean, machine["others_percent"].mean) / 100
     wanted = target["cpu_percent"].mean / 100 + lost
     rate = phase.endpoints[ALL].figures.get("throughput")

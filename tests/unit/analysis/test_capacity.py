@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from harness.analysis.capacity import Step, capacity_of, steps_of
 from harness.analysis.measurement import measure
@@ -109,3 +110,35 @@ def test_a_busy_generator_is_not_taken_for_the_target(tmp_path: Path) -> None:
     assert [step.generator_limited for step in phase.steps] == [False, False, True]
     assert (phase.capacity, phase.capacity_interval) == (100, (100, None))
     assert (summary.verdict, summary.gates[0].status) == ("pass", "pass")
+
+
+@pytest.mark.parametrize(
+    ("taken_s", "codes"),
+    [
+        ((0.0, 20.0), ["gate-reached-limit", "gate-under-limit"]),
+        ((20.0, 30.0), ["gate-reached-limit", "gate-step-contaminated"]),
+    ],
+)
+def test_a_step_that_broke_beside_others_fails_no_gate(
+    tmp_path: Path, taken_s: tuple[float, float], codes: list[str]
+) -> None:
+    """Others only add time: what held in spite of them, held."""
+    quiet, busy = (
+        {"target": {"cpu_percent": 50.0, "waiting_percent": waits}, "machine": {"others_percent": used, "cores": 2.0}}
+        for waits, used in ((1.0, 2.0), (60.0, 180.0))
+    )
+    folder = record_run(
+        tmp_path,
+        phases=[STEPS],
+        gates=["capacity >= 90/s", "capacity >= 160/s"],
+        lead_in_s=0.0,
+        latency=overloaded_at(20.0),
+        held_steps=2,
+        requests_per_user_s=1,
+        sampled=lambda at_s: busy if taken_s[0] <= at_s < taken_s[1] else quiet,
+    )
+    summary = judge(folder)
+    assert [result.code for result in summary.gates] == codes
+    if codes[1] == "gate-step-contaminated":
+        (found,) = summary.explanations
+        assert [cause.what.code for cause in found.causes] == ["cause-cores-taken-in-steps"]
