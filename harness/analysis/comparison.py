@@ -38,11 +38,12 @@ def compared(a: Runs, b: Runs, margins: Margins, calibration: Calibration | None
     found = [figure for pair in pairing.pairs for figure in _figures(pair, declared, calibration, same_machine)]
     judged = partial(_judged, is_bench=is_bench, margins=margins)
     figures = judged([figure for figure in found if figure.metric.name in declared])
-    verdict = _verdict(figures)
+    unknown = [pair.name for pair in pairing.pairs if not all(pair.clean)]
+    verdict = _verdict(figures, unknown)
     return Comparison(
         kind="bench" if is_bench else "run",
         verdict=verdict,
-        reasons=[Notice.of(reason) for reason in _reasons(figures, verdict)],
+        reasons=[Notice.of(reason) for reason in _reasons(figures, verdict, unknown)],
         remarks=[Notice.of(remark) for remark in pairing.remarks],
         a=[run.in_short() for run in a],
         b=[run.in_short() for run in b],
@@ -83,12 +84,11 @@ def _figures(
     named = [run_metric(name, better) for name, better in pair.b[0].named.items()]
     metrics = [*(metric for metric in declared.values() if metric.compared), *named]
     for endpoint in dict.fromkeys(name for phase in pair.b for name in phase.endpoints):
-        a, b = (
-            [phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in (pair.a, pair.b)
-        )
         for metric in metrics:
             equal = at_equal_speed(pair.b, pair.a, endpoint, metric.name) if same_machine else None
             at_equal = equal is not None
+            sides = pair.clean if metric.others_matter and not at_equal else (pair.a, pair.b)
+            a, b = ([phase.endpoints[endpoint] for phase in side if endpoint in phase.endpoints] for side in sides)
             noise = (
                 calibration.between(pair.name, endpoint, metric.name, at_equal_speed=at_equal) if calibration else None
             )
@@ -97,14 +97,17 @@ def _figures(
                 yield figure
 
 
-def _verdict(figures: Sequence[ComparedFigure]) -> Outcome:
+def _verdict(figures: Sequence[ComparedFigure], unknown: Sequence[str]) -> Outcome:
+    """``unknown`` are the phases whose response times cannot be compared because others took the cores."""
     if any(figure.outcome == "worse" for figure in figures):
         return "worse"
+    if unknown:
+        return "inconclusive"
     undecided = any(figure.outcome == "inconclusive" for figure in figures if figure.decides)
     return "inconclusive" if undecided else "not worse"
 
 
-def _reasons(figures: Sequence[ComparedFigure], verdict: Outcome) -> Iterator[Message]:
+def _reasons(figures: Sequence[ComparedFigure], verdict: Outcome, unknown: Sequence[str]) -> Iterator[Message]:
     deciding = [figure for figure in figures if figure.decides]
     match verdict:
         case "worse":
@@ -117,6 +120,9 @@ def _reasons(figures: Sequence[ComparedFigure], verdict: Outcome) -> Iterator[Me
         case "inconclusive":
             open_ones = [figure for figure in deciding if figure.outcome == "inconclusive"]
             metrics = list(dict.fromkeys(title(figure.metric) for figure in open_ones))
-            yield message("compare-undecided", count=len(open_ones), of=len(deciding), metrics=metrics)
+            if unknown:
+                yield message("compare-times-unknown", phases=unknown)
+            if open_ones:
+                yield message("compare-undecided", count=len(open_ones), of=len(deciding), metrics=metrics)
         case _:
             yield message("compare-not-worse", count=len(deciding))

@@ -23,6 +23,12 @@ class PhasePair:
     a: list[PhaseMeasurement]
     b: list[PhaseMeasurement]
 
+    @property
+    def clean(self) -> tuple[list[PhaseMeasurement], list[PhaseMeasurement]]:
+        """Those runs of A and of B in which others did not take the cores for most of it."""
+        a, b = ([phase for phase in side if not phase.too_contaminated] for side in (self.a, self.b))
+        return a, b
+
 
 @dataclass(slots=True)
 class Pairing:
@@ -49,6 +55,8 @@ def pair_phases(a: Runs, b: Runs) -> Pairing:
             doubts = {run_id: _why_left_out(phase, run_id, like) for run_id, phase in runs.items()}
             left_out += [doubt for doubt in doubts.values() if doubt is not None]
             kept.append([phase for run_id, phase in runs.items() if doubts[run_id] is None])
+            taken = [run_id for run_id, phase in runs.items() if doubts[run_id] is None and phase.too_contaminated]
+            left_out += [message("compare-contaminated", phase=name, run=run_id) for run_id in taken]
         if all(kept):
             pairs.append(PhasePair(name, *kept))
             left_out += _missing_benchmarks(pairs[-1])
@@ -65,8 +73,6 @@ def _why_left_out(phase: PhaseMeasurement, run_id: str, like: PhaseMeasurement) 
         return message("compare-traced" if phase.traced else "compare-untraced", phase=phase.name, run=run_id)
     if phase.generator_limited:
         return message("compare-generator-limited", phase=phase.name, run=run_id, why=phase.generator_limited)
-    if phase.too_contaminated:
-        return message("compare-contaminated", phase=phase.name, run=run_id)
     return None
 
 

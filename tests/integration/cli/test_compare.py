@@ -19,6 +19,7 @@ from harness.errors import HarnessError
 from harness.messages import command_line_option
 from harness.plan.model.phase import Phase
 from harness.plan.model.run import RunPlan
+from harness.record.resources import REFERENCE_WORK
 from harness.record.run_folder import RunFolder, read_model
 from harness.record.spans import Received, SpanWriter
 from harness.report.exporters.markdown import escaped
@@ -250,3 +251,39 @@ def test_python_compares_runs_by_folder_id_and_object(tmp_path: Path) -> None:
     assert comparison.verdict == "worse"
     assert {figure.metric for figure in comparison.of("worse")} >= {"p50", "mean"}
     assert api.compare([a.run_id], b.run_id, out=tmp_path).exit_code == 1
+
+
+def beside_others(out: Path, number: int, cpu_percent: float, *, taken: bool = True) -> RunFolder:
+    """A run in which others took the cores all the time: what it does needs so much CPU time."""
+    waiting, others = (60.0, 180.0) if taken else (1.0, 2.0)
+    readings = {
+        "target": {"cpu_percent": cpu_percent, "waiting_percent": waiting},
+        "machine": {"others_percent": others, "cores": 2.0},
+        REFERENCE_WORK: {"one_us": 100.0},
+    }
+    return made(out, number, sampled=lambda _: readings)
+
+
+@pytest.mark.parametrize(("percent", "verdict", "cpu"), [(50.0, "inconclusive", "not worse"), (80.0, "worse", "worse")])
+def test_runs_beside_others_are_compared_by_cpu_time_at_equal_speed(
+    tmp_path: Path, percent: float, verdict: str, cpu: str
+) -> None:
+    before, after = (
+        [beside_others(tmp_path, at + more, used) for at in range(1, 4)] for more, used in ((0, 50.0), (3, percent))
+    )
+    sides = [",".join(folder.run_id for folder in side) for side in (before, after)]
+    said = compare(tmp_path, *sides, "--json")
+    assert said.json["verdict"] == verdict
+    assert outcomes(said) == {"cpu_per_request": cpu, "rss_max": "not worse"}
+    assert codes(said) == {"compare-contaminated"}
+    assert ("compare-times-unknown" in [reason["code"] for reason in said.json["reasons"]]) == (
+        verdict == "inconclusive"
+    )
+
+
+def test_response_times_are_those_of_the_runs_without_others(tmp_path: Path) -> None:
+    a = [beside_others(tmp_path, 1, 50.0), beside_others(tmp_path, 2, 50.0, taken=False)]
+    b = beside_others(tmp_path, 3, 50.0, taken=False)
+    said = compare(tmp_path, ",".join(folder.run_id for folder in a), b.run_id, "--json", "--margin", "60%")
+    assert {"p95", "cpu_per_request"} <= outcomes(said).keys()
+    assert said.json["verdict"] == "not worse"
