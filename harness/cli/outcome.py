@@ -43,7 +43,7 @@ _STYLES: dict[Style, str] = {
 }
 _TOP = 5
 _LONGEST_CELL = 300
-_LONGEST_LINE = 600
+_LONGEST_LINE = 1000
 
 
 def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclusive: str | None = None) -> int:
@@ -66,7 +66,10 @@ def show_outcome(folder: RunFolder, summary: Summary, *, as_json: bool, inconclu
             complain(str(message("inconclusive-counts-no-longer", option=Option("inconclusive", "warn"))))
             return summary.exit_code
         complain(str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))))
-    return ExitCode.FAIL if inconclusive == "fail" else ExitCode.PASS
+    if inconclusive == "fail":
+        complain(str(message("inconclusive-counts-as-fail", option=Option("inconclusive", "fail"))))
+        return ExitCode.FAIL
+    return ExitCode.PASS
 
 
 def show_sections(sections: Iterable[SectionOf[Result, Any]], result: Result, files: Sequence[Text]) -> None:

@@ -41,7 +41,7 @@ class Limits:
     top: int = 10
     items: int | None = None
     cell: int = 300
-    line: int = 600
+    line: int = 1000
 
 
 def escaped(text: str, longest: int = 300) -> str:

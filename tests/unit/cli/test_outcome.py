@@ -12,11 +12,14 @@ from rich.cells import cell_len
 
 from harness.cli.outcome import show_outcome
 from harness.messages import Option, message
+from harness.metrics.formatting import Amount, Estimate, Limit
 from harness.record.changes import Suspect
 from harness.record.gate_result import GateResult
+from harness.record.measurement import Interval
 from harness.record.phase_summary import PhaseSummary, StepFigures
 from harness.record.run_folder import RunFolder
 from harness.record.summary import FailureKind, Summary, Totals
+from harness.report.exporters.markdown import summary_markdown
 from tests.support.judged import judge
 from tests.support.latencies import lognormal
 from tests.support.plans import gate, ramp, steady, stress
@@ -232,6 +235,23 @@ def test_an_inconclusive_verdict_has_the_exit_code_that_was_asked_for(
     assert json.loads(out)["exit_code"] == exit_code
     warned = str(message("inconclusive-counts-as-pass", option=Option("inconclusive", "warn"))) in err
     assert warned == (asked == "warn" and exit_code == 3)
+    failed = str(message("inconclusive-counts-as-fail", option=Option("inconclusive", "fail"))) in err
+    assert failed == (asked == "fail" and exit_code == 3)
+
+
+def test_the_longest_reason_of_a_gate_is_shown_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    observed = Estimate(Interval(value=1234.5, low=1011.5, high=1555.5), "ms")
+    limit = Limit(1350.5, "ms", 1222.5, 0.12)
+    figures = {"metric": "cpu_per_request", "observed": observed, "limit": limit}
+    settle = [message("gate-settle-duet"), message("gate-settle-calibrated-limit")]
+    seen = message("gate-detectable", least=Amount(4321.5, "ms"))
+    alone = message("gate-within-noise", settle=settle, seen=seen, **figures)
+    night = "20260202T140000Z-a_scenario_with_a_long_name-nightly-0006"
+    together = message("gate-nights-open", reason=alone, nights=11, since=night, **figures)
+    gate = GateResult(require="cpu_per_request <= baseline + 10%", status="inconclusive").because(together)
+    text = shown(passed(verdict="inconclusive", exit_code=3, gates=[gate]), tmp_path, capsys)
+    assert " ".join(gate.reason.split()) in " ".join(text.split())
+    assert "machine was 12 % slower)" in summary_markdown(passed(gates=[gate]))[-300:]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("warn", 3), ("pass", 0), ("fail", 1)])
