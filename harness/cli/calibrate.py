@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.messages import message
 from harness.metrics import RUN_METRICS
 from harness.record.calibration import Calibration, NoiseFloor
+from harness.record.summary import Summary
 
 if TYPE_CHECKING:
     from harness.api.result import Run
@@ -46,7 +49,7 @@ def command(scenario: str, runs: int, as_json: bool, **given: Any) -> int:
     \b
       harness calibrate scenarios/flash_sale.py --profile nightly --runs 5
     """
-    from harness.cli.std_streams import print_json
+    from harness.cli.std_streams import complain, print_json
     from harness.engine.fork_server import ForkServer
 
     control.interrupts.raise_on_signals()
@@ -61,7 +64,8 @@ def command(scenario: str, runs: int, as_json: bool, **given: Any) -> int:
                 except api.result.RunInterrupted:
                     return ExitCode.INTERRUPTED
             done.append(finished)
-    valid = [finished.folder for finished in done if not finished.verdict.broken]
+    usable = [finished for finished in done if not finished.verdict.broken]
+    valid = [finished.folder for finished in usable]
     if len(valid) < 3:
         raise HarnessError(
             "calibrate-too-few",
@@ -71,11 +75,19 @@ def command(scenario: str, runs: int, as_json: bool, **given: Any) -> int:
             reason="".join(done[-1].summary.reasons[:1]),
         )
     calibration = control.calibration.calibrate(valid, Path(given["out"]))
+    for phase, count in beside_others([finished.summary for finished in usable]).items():
+        complain(str(message("calibrate-beside-others", phase=phase, count=count, runs=len(usable))))
     if as_json:
         print_json(calibration.model_dump(mode="json"))
     else:
         _show(calibration)
     return ExitCode.PASS
+
+
+def beside_others(runs: Sequence[Summary]) -> Counter[str]:
+    """In how many of the runs others took the cores for most of a phase, by its name."""
+    phases = (phase for run in runs for phase in run.phases if phase.measured)
+    return Counter(phase.name for phase in phases if phase.contamination and not phase.contamination.left_out)
 
 
 def _show(calibration: Calibration) -> None:
@@ -100,6 +112,7 @@ def _show(calibration: Calibration) -> None:
         Text(f"{calibration.scenario} · {calibration.profile} · environment {calibration.fingerprint}: {runs}")
     )
     console.print(table)
+    console.print(Text(str(message("calibrate-columns"))))
 
 
 def _figure(floor: NoiseFloor) -> str:
