@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 _LEAVE_OUT, _RESULTS = message("leave-out"), message("results-in-run-folder")
 _DISTRIBUTED = message("locust-distributed", bind=Option("bind", "ADDR"))
 _INSTEAD: dict[str, Message] = {
-    **dict.fromkeys(("--master", "--worker", "--master-host", "--master-port", "--master-bind-host"), _DISTRIBUTED),
+    **dict.fromkeys(("--master", "--master-bind-host", "--master-bind-port", "--enable-rebalancing"), _DISTRIBUTED),
+    **dict.fromkeys(("--worker", "--master-host", "--master-port", "--slave"), _DISTRIBUTED),
+    **dict.fromkeys(("--expect-slaves", "--expect-workers-max-wait"), _DISTRIBUTED),
     **dict.fromkeys(("--csv", "--csv-full-history", "--html", "--json-file", "--print-stats"), _RESULTS),
     **dict.fromkeys(("--only-summary", "--reset-stats", "--show-task-ratio", "--list", "-l"), _RESULTS),
-    **dict.fromkeys(("--autostart", "--autoquit", "--web-host", "--web-port", "-P", "--class-picker"), _LEAVE_OUT),
+    "--show-task-ratio-json": _RESULTS,
+    **dict.fromkeys(("--autostart", "--autoquit", "--headful", "--class-picker", "--build-path"), _LEAVE_OUT),
+    **dict.fromkeys(("--web-host", "--web-host-display-name", "--web-port", "-P", "--web-base-path"), _LEAVE_OUT),
+    **dict.fromkeys(("--web-auth", "--web-login", "--tls-cert", "--tls-key", "--legacy-ui"), _LEAVE_OUT),
+    **dict.fromkeys(("--config-users", "--equal-weights", "--otel", "--version", "-V"), _LEAVE_OUT),
     **dict.fromkeys(("--loglevel", "-L", "--logfile", "--skip-log-setup"), message("locust-log")),
     **dict.fromkeys(("--stop-timeout", "-s"), message("use-instead", option=Option("set", "stop_timeout=10s"))),
     "--processes": message("use-instead", option=Option("workers", "N")),

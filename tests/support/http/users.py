@@ -20,6 +20,7 @@ _UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 os.environ[_UNPATCHED] = "1"
 try:
     import locust
+    from locust import argument_parser as argument_parser
     from locust.env import Environment
     from locust.event import Events
 
