@@ -13,6 +13,7 @@ from typing import Any
 import locust
 from locust import MarkovTaskSet, TaskSet, User
 
+from harness.engine.http.user import HttpUser
 from harness.engine.locust.listeners import listeners_of
 from harness.engine.scenario.child_result import one_line
 from harness.engine.scenario.scenario_file import ScenarioFile
@@ -100,7 +101,7 @@ def _task_problems(
 
 def _makes_own_tasks(holder: type[User] | type[TaskSet]) -> bool:
     """Whether it may work without tasks in its class: it chooses them itself, or a method mentions tasks."""
-    if issubclass(holder, MarkovTaskSet) or holder.run not in (User.run, TaskSet.run):
+    if issubclass(holder, MarkovTaskSet) or holder.run not in (User.run, TaskSet.run, HttpUser.run):
         return True
     if issubclass(holder, TaskSet) and not _is_locusts(holder.get_next_task):
         return True

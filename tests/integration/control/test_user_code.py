@@ -372,8 +372,9 @@ def test_a_test_that_runs_a_scenario_is_not_a_user(tmp_path: Path) -> None:
     assert "test_sale" in str(error.params["error"])
 
 
-def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path) -> None:
-    path = scenario(tmp_path, "from locust import User, task\nclass Base(User):\n    pass\n" + USER)
+@pytest.mark.parametrize("base", ["locust.User", "locust.FastHttpUser", "harness.HttpUser"])
+def test_a_class_without_tasks_is_left_out_where_another_can_run(tmp_path: Path, base: str) -> None:
+    path = scenario(tmp_path, f"import harness, locust\nclass Base({base}):\n    pass\n" + USER)
     described = describe(path)
     assert [user.name for user in described.user_classes] == ["Shopper"]
     assert described.left_out == {"Base": f"{path}:2"}
