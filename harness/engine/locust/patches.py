@@ -6,41 +6,27 @@ any kind run unchanged.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from enum import Enum, auto
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import gevent
-from gevent import GreenletExit, Timeout, get_hub, getcurrent
+from gevent import get_hub, getcurrent
 from greenlet import greenlet
 from locust import TaskSet, User, argument_parser, runners
 from locust.clients import HttpSession
-from locust.clients import ResponseContextManager as HttpResponseContextManager
-from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
-from locust.exception import (
-    InterruptTaskSet,
-    RescheduleTask,
-    RescheduleTaskImmediately,
-    ResponseError,
-    StopTest,
-    StopUser,
-)
+from locust.contrib.fasthttp import FastHttpSession
+from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet
 
 from harness.engine.clones import end_clone
 from harness.engine.host_guard import Guard
+from harness.engine.locust.forgotten_requests import Method, record_forgotten_requests, wrap
 from harness.engine.locust.user_state import begin_waiting, end_waiting
 from harness.engine.pacing.arrival_scheduler import ArrivalScheduler
 from harness.engine.pacing.task_shuffler import TaskShufflers
 from harness.engine.recorder import IntendedStarts
-from harness.engine.request_failures import RequestInterrupted
 from harness.plan.hosts import host_of
-
-Method = Callable[..., Any]
-
-_CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser, StopTest)
 
 
 class _UserState(Enum):
@@ -58,8 +44,8 @@ def patch_locust(
     """Apply all patches of a worker but the order of tasks; see the functions below for the arguments."""
     _pace_iterations(scheduler, starts)
     spare_the_event_loop()
-    _wrap(User, "stop", _stopping_between_iterations)
-    _record_interruptions(under_way)
+    wrap(User, "stop", _stopping_between_iterations)
+    record_forgotten_requests(under_way)
     if guarding.rate_limiters:
         apply_rate_limits(guarding)
 
@@ -131,9 +117,9 @@ def _pace_iterations(scheduler: ArrivalScheduler, starts: IntendedStarts) -> Non
         return sleep_or_take_turns
 
     for task_set in (TaskSet, DefaultTaskSet):
-        _wrap(task_set, "execute_task", paced)
-    _wrap(TaskSet, "wait", thinking)
-    _wrap(TaskSet, "_sleep", sleeping)
+        wrap(task_set, "execute_task", paced)
+    wrap(TaskSet, "wait", thinking)
+    wrap(TaskSet, "_sleep", sleeping)
 
 
 def shuffle_tasks(shufflers: TaskShufflers) -> None:
@@ -153,8 +139,8 @@ def shuffle_tasks(shufflers: TaskShufflers) -> None:
 
         return next_place
 
-    _wrap(TaskSet, "get_next_task", next_of_set)
-    _wrap(DefaultTaskSet, "get_next_task", next_of_user)
+    wrap(TaskSet, "get_next_task", next_of_set)
+    wrap(DefaultTaskSet, "get_next_task", next_of_user)
 
 
 def spare_the_event_loop() -> None:
@@ -166,7 +152,7 @@ def spare_the_event_loop() -> None:
     When a runner stops, Locust looks for the source of all its callers, for a line at the level ``DEBUG``. That takes
     40 ms. Without ``inspect``, it says there that the caller is unknown.
     """
-    _wrap(argument_parser, "default_args_dict", cache)
+    wrap(argument_parser, "default_args_dict", cache)
     vars(runners)["inspect"] = None
 
 
@@ -187,20 +173,6 @@ def _stopping_between_iterations(stop: Method) -> Method:
     return stop_marked
 
 
-def _record_interruptions(under_way: set[greenlet]) -> None:
-    """Record requests that Locust forgets: those interrupted with their user, and those whose ``with`` block raised.
-
-    The target has served them, or is about to: without them, the counts would not agree with its own. ``under_way`` is
-    the recorder's set of greenlets with an unrecorded request.
-    """
-    for session in (FastHttpSession, HttpSession):
-        _wrap(session, "request", partial(_recorded_when_interrupted, under_way))
-    for manager in (ResponseContextManager, HttpResponseContextManager):
-        _wrap(manager, "__exit__", _recorded_when_block_raises)
-        _wrap(manager, "_report_request", _reported_with_itself)
-        manager.__del__ = _dropped  # type: ignore[union-attr]
-
-
 def apply_rate_limits(guarding: Guard) -> None:
     """Locust's own clients wait for the rate limit of a request's host before they send it and start its time.
 
@@ -217,74 +189,4 @@ def apply_rate_limits(guarding: Guard) -> None:
         return request_in_turn
 
     for session in (FastHttpSession, HttpSession):
-        _wrap(session, "request", waiting)
-
-
-def _wrap(owner: object, name: str, wrapper: Callable[[Method], Method]) -> None:
-    setattr(owner, name, wrapper(getattr(owner, name)))
-
-
-def _recorded_when_interrupted(under_way: set[greenlet], request: Method) -> Method:
-    def request_or_interrupted(
-        self: Any, method: str, url: Any, name: str | None = None, *rest: Any, **more: Any
-    ) -> Any:
-        current = getcurrent()
-        under_way.add(current)
-        start_time, begun = time.time(), time.perf_counter()
-        try:
-            response = request(self, method, url, name, *rest, **more)
-            if getattr(response, "_catch_response", False):
-                # Circles would keep it until garbage is collected: the error's traceback leads to the task's variables.
-                response.request_meta["response"] = None
-                for error in filter(None, (getattr(response, "error", None), response.request_meta["exception"])):
-                    error.__traceback__ = None
-            return response
-        except (GreenletExit, Timeout) as cut:
-            # Already recorded: a listener of the request's event was interrupted.
-            if current not in under_way:
-                raise
-            self.request_event.fire(
-                request_type=method,
-                name=name or self.request_name or url,
-                response_time=(time.perf_counter() - begun) * 1000,
-                response_length=0,
-                response=None,
-                context=more.get("context", {}),
-                exception=RequestInterrupted() if isinstance(cut, GreenletExit) else cut,
-                start_time=start_time,
-                url=url,
-            )
-            raise
-        finally:
-            under_way.discard(current)
-
-    return request_or_interrupted
-
-
-def _dropped(self: Any) -> None:
-    """Record a response of ``catch_response=True`` that had no ``with`` block."""
-    if getattr(self, "_catch_response", False) and not self._entered:
-        self._entered = True  # it may be called again
-        self.__exit__(None, None, None)
-
-
-def _reported_with_itself(report: Method) -> Method:
-    def report_with_itself(self: Any, *rest: Any) -> None:
-        self.request_meta["response"] = self
-        report(self, *rest)
-
-    return report_with_itself
-
-
-def _recorded_when_block_raises(leave: Method) -> Method:
-    def leave_recorded(self: Any, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> Any:
-        if self._manual_result is None and error is not None and not isinstance(error, ResponseError):
-            if isinstance(error, _CONTROL_FLOW):
-                # The block ended the task, not the request: the response is judged on its own.
-                leave(self, None, None, None)
-                return False
-            self.request_meta["exception"] = RequestInterrupted() if isinstance(error, GreenletExit) else error
-            self._report_request()
-        return leave(self, kind, error, trace)
-
-    return leave_recorded
+        wrap(session, "request", waiting)
