@@ -78,6 +78,8 @@ class LoadMaster:
         runner.on_report = self._on_report
         runner.on_lost = self._lose
         runner.on_clock = self._on_clock
+        if runner.has_quit:
+            self._on_quit()
 
     def abort(self) -> None:
         """After :meth:`stop`: abort running requests."""
@@ -224,7 +226,11 @@ class LoadMaster:
 
     def _on_quit(self, msg: Any = None, **_: Any) -> None:
         if self._run_state.stop_reason is None:
-            reason = msg.data.get("reason") if msg is not None and msg.data else None
+            data = {} if msg is None else msg.data
+            reason = data.get("reason")
+            if self._environment.process_exit_code is None:
+                # Its worker may not have joined, and then says no more.
+                self._environment.process_exit_code = data.get("exit_code") or None
             text = message("scenario-ended-run") if reason is None else Message.from_data(reason)
             self._run_state.event("scenario", text)
             self._run_state.stop("scenario")

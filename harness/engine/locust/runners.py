@@ -27,6 +27,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from harness.cluster import messages
 from harness.cluster.clock import MasterClock, Reading
+from harness.engine.locust.listeners import exit_code_of
 from harness.engine.locust.secure_sockets import WorkerSocket
 from harness.messages import Message, message
 
@@ -59,6 +60,8 @@ class LoadMasterRunner(MasterRunner):
         """Called with a worker's id, the error of its run clock and the bound of that, in ms."""
         self.on_quit: Callable[[], None] = _nothing
         """Called when the scenario stops or quits the runner."""
+        self.has_quit = False
+        """Whether the scenario has done so, perhaps in an ``init`` listener, before anyone can be called."""
         self.on_report: Callable[[str, Any], None] = _nothing
         """Called with a worker's id and its report of a second."""
         super().__init__(environment, host, port)
@@ -158,11 +161,12 @@ class LoadMasterRunner(MasterRunner):
         if self.ending:
             super().stop(send_stop_to_client)
         else:
+            self.has_quit = True
             self.on_quit()
 
     def quit(self) -> None:
         if not self.ending:
-            self.on_quit()
+            self.stop()
             return
         super().stop(send_stop_to_client=False)
         for worker in self.clients.all:
@@ -282,7 +286,7 @@ class LoadWorkerRunner(WorkerRunner):
     def stop(self) -> None:
         """The scenario stopped its runner: ask the master to end the whole run."""
         if not self.ending:
-            self.send_message(messages.QUIT, {})
+            self.send_message(messages.QUIT, {"exit_code": exit_code_of(self.environment)})
 
     def quit(self) -> None:
         self.stop()

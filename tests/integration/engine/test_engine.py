@@ -746,6 +746,28 @@ def test_a_scenario_ends_the_whole_run_with_its_exit_code(server: CountingServer
     assert server.served["GET /last"] > 0
 
 
+@pytest.mark.parametrize("role", ["MasterRunner", "WorkerRunner"])
+def test_a_scenario_that_quits_in_an_init_listener_puts_on_no_load(
+    server: CountingServer, tmp_path: Path, role: str
+) -> None:
+    quits = (
+        GETTER
+        + f"""
+    from locust import events, runners
+
+    @events.init.add_listener
+    def refuse(environment, **_):
+        if isinstance(environment.runner, runners.{role}):
+            environment.process_exit_code = 5
+            environment.runner.quit()
+"""
+    )
+    journal = put_load(plan_of(scenario(tmp_path, quits), [phase((2, 2, 5))]), server.url, tmp_path)
+    assert journal.end_reason == "scenario"
+    assert [event.message.params["exit_code"] for event in journal.events if event.kind == "exit code"] == [5]
+    assert not server.served
+
+
 @pytest.mark.parametrize("code", ["'not enough stock'", "object()", "1 << 70"])
 @pytest.mark.parametrize("event", ["user_error", "quitting"])
 def test_an_exit_code_that_none_can_be_ends_the_run_as_1(
