@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +32,9 @@ _USE_CATCH_RESPONSE = (
     "to change the state of a request, pass catch_response=True. "
     "See http://docs.locust.io/en/stable/writing-a-locustfile.html#validating-responses"
 )
+
+_OF_HOST_NAMES = ("idna", "punycode")
+"""Encodings that decode some other texts, too, but to nonsense."""
 
 
 class Response:
@@ -105,7 +109,11 @@ class Response:
             named = get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type}))
             # Treat a charset that is unknown, or no encoding of text (base64, idna), like a missing one.
             with suppress(LookupError, UnicodeError):
-                if named and str(content[:100] or b" ", named, errors="replace"):
+                if (
+                    named
+                    and codecs.lookup(named).name not in _OF_HOST_NAMES
+                    and str(content[:100] or b" ", named, errors="replace")
+                ):
                     return named
         return detect(content)["encoding"]
 
