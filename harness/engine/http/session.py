@@ -15,6 +15,7 @@ from geventhttpclient.client import HTTPClientPool
 from geventhttpclient.header import Headers
 from locust import User
 
+from harness.engine.failure_details import encodable
 from harness.engine.http.catch_response import PendingResponse, ResponseContextManager
 from harness.engine.http.client_settings import ClientSettings, Timeout
 from harness.engine.http.connection_pool import ConnectionPool
@@ -130,8 +131,9 @@ class HttpSession(RequestBuilder):
         ``network_timeout``, as in ``requests``: seconds, ``(connect, read)``, or None for no limit. ``more`` is added
         to the form of a POST request, or to the query of others.
         """
-        if not name:
-            name = self.request_name or url
+        name = name or self.request_name or url
+        if type(name) is not str:
+            name = encodable(name)
         verb = method.upper()
         if more and verb == "POST":
             data = _merged(data, more)

@@ -145,3 +145,10 @@ def test_a_chunked_body_is_complete_when_it_is_resent() -> None:
         assert user.call(task) == 200
         bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
         assert bodies == [b"", b"4\r\nbody\r\n0\r\n\r\n", b"4\r\nbody\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("name", [5, ["a", "list"], b"bytes"])
+def test_a_name_of_another_type_is_recorded_as_text(name: Any) -> None:
+    with driven(HARNESS, "http://127.0.0.1:9") as user:
+        user.get("/", name=name)
+        assert user.last["name"] == str(name)
