@@ -58,8 +58,9 @@ class Effect:
         return self.value - half, self.value + half
 
     def widening(self, confidence: float) -> float:
-        """How many times as wide its interval of that confidence is."""
-        return self._factor(confidence) / self._factor(0.95)
+        """How many times as wide its interval of that confidence is; infinite if that has no ends."""
+        factor = self._factor(confidence)
+        return factor / self._factor(0.95) if math.isfinite(factor) else math.inf
 
     def _factor(self, confidence: float) -> float:
         if self.blocks is not None:

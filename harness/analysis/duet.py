@@ -14,6 +14,7 @@ from harness.analysis.baseline_difference import meaning_of
 from harness.analysis.block_effects import Effect, effect_of, effect_on_usage
 from harness.analysis.contamination import contamination_of
 from harness.analysis.false_discoveries import highest_that_counts
+from harness.analysis.intervals import Bounds
 from harness.analysis.samples import Floats, Sample, kept_in, sample_of_turns, samples_of, turn_of
 from harness.analysis.target_usage import usage_of
 from harness.metrics import REQUEST_METRICS, RUN_METRICS
@@ -31,6 +32,8 @@ from harness.recording.run import PhaseRecord, RunRecording
 
 FALSE_SHARE = 0.01
 """Of the changes that are called clear, the share that may be noise."""
+_LARGEST = 700.0
+"""The exponential of a greater number is none that a float holds."""
 
 
 def duet_of(run: RunRecording) -> Duet:
@@ -98,14 +101,20 @@ class Paired:
     b: float
     effect: Effect
 
+    def change(self, metric: Metric[Any]) -> tuple[float, Bounds]:
+        """How far B's figure is from A's (0.05: 5 % or, of a share, 5 points more), and the 95 % interval of that.
+
+        No figure falls by more than all of it, so an interval without ends begins there.
+        """
+        change, low, high = (_relative(metric, value) for value in (self.effect.value, *self.effect.bounds()))
+        return change, (max(-1.0, low), high if math.isfinite(high) else None)
+
     def figure(self, metric: Metric[Any]) -> Interval:
         """B's figure, with the interval that its change from A's has."""
-        low, high = self.effect.bounds()
-        if metric.unit.is_share:
-            low, high = self.a + 100 * low, self.a + 100 * high
-        else:
-            low, high = self.a * math.exp(low), self.a * math.exp(high)
-        return Interval(value=self.b, low=max(0.0, low), high=high)
+        _, (low, high) = self.change(metric)
+        whole = 100 if metric.unit.is_share else self.a
+        high = None if high is None else self.a + whole * high
+        return Interval(value=self.b, low=max(0.0, self.a + whole * low), high=high)
 
 
 def paired(
@@ -139,8 +148,7 @@ def _changes(rows: Iterable[_Row]) -> list[Change]:
     clear = highest_that_counts([pair.effect.chance for *_, pair in known], FALSE_SHARE)
     changes = []
     for phase, endpoint, metric, pair in known:
-        change, *bounds = (_relative(metric, value) for value in (pair.effect.value, *pair.effect.bounds()))
-        low, high = bounds
+        change, interval = pair.change(metric)
         changes.append(
             Change(
                 phase=phase.name,
@@ -150,8 +158,8 @@ def _changes(rows: Iterable[_Row]) -> list[Change]:
                 baseline=pair.a,
                 observed=pair.b,
                 change=change,
-                interval=(low, high),
-                meaning=meaning_of((low, high), metric) if pair.effect.chance <= clear else "no clear change",
+                interval=interval,
+                meaning=meaning_of(interval, metric) if pair.effect.chance <= clear else "no clear change",
             )
         )
     return changes
@@ -227,4 +235,6 @@ def _starts(phase: Phase, kept: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _relative(metric: Metric[Any], effect: float) -> float:
-    return effect if metric.unit.is_share else math.expm1(effect)
+    if metric.unit.is_share:
+        return effect
+    return math.expm1(effect) if effect < _LARGEST else math.inf

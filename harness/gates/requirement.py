@@ -9,6 +9,7 @@ must seldom fail.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,6 +174,8 @@ def judge_beside(baseline: float, widening: float) -> Rule:
 
 
 def _widened(interval: Interval, times: float) -> Interval:
+    if math.isinf(times):
+        return Interval(value=interval.value, low=-math.inf, high=None)
     high = None if interval.high is None else interval.value + times * (interval.high - interval.value)
     return Interval(value=interval.value, low=interval.value - times * (interval.value - interval.low), high=high)
 

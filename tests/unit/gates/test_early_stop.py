@@ -12,6 +12,7 @@ from harness.gates.early_stop import DuetDecided
 from harness.plan.model.target import CommandTarget
 from harness.record.journal_entries import EndReason
 from harness.record.run_folder import RunFolder
+from harness.record.summary import Summary
 from harness.recording.run import read_run
 from tests.support.judged import judge
 from tests.support.latencies import Floats, Latency
@@ -31,12 +32,18 @@ def slower(factor: float) -> Latency:
 
 
 def duet(
-    folder: Path, factor: float, gates: Sequence[str] = HOLDS, *, at_s: float, end: EndReason | None = None
+    folder: Path,
+    factor: float,
+    gates: Sequence[str] = HOLDS,
+    *,
+    at_s: float,
+    end: EndReason | None = None,
+    planned_s: float = 120,
 ) -> RunFolder:
-    """A duet of 120 s that has gone on until ``at_s``, or was then ended."""
+    """A duet that has gone on until ``at_s``, or was then ended."""
     return record_run(
         folder,
-        phases=[steady(seconds=120)],
+        phases=[steady(seconds=planned_s)],
         gates=gates,
         latency=slower(factor),
         target=CommandTarget(command="old"),
@@ -76,3 +83,16 @@ def test_what_was_enough_to_end_it_is_enough_to_pass(tmp_path: Path) -> None:
     assert low < mean.observed < high
     stopped = judge(duet(tmp_path / "by hand", 1.0, at_s=60, end="interrupted"))
     assert stopped.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("at_s", [18.0, 26.0])
+def test_a_long_duet_goes_on_while_its_few_blocks_bound_nothing(at_s: float, tmp_path: Path) -> None:
+    gates = [*HOLDS, "error_rate <= baseline + 1%"]
+    assert decision(duet(tmp_path, 1.5, gates, at_s=at_s, planned_s=600)) is None
+
+
+def test_a_long_duet_that_was_interrupted_at_its_begin_can_be_read_again(tmp_path: Path) -> None:
+    summary = judge(duet(tmp_path, 1.5, at_s=18, end="interrupted", planned_s=600))
+    assert {change.interval for change in summary.changes if change.metric != "rss_max"} == {(-1.0, None)}
+    assert {change.meaning for change in summary.changes} == {"no clear change"}
+    assert Summary.model_validate_json(summary.to_json()) == summary
