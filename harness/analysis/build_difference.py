@@ -29,6 +29,8 @@ class Difference(NamedTuple):
     """The degrees of freedom of the interval."""
     unseen: float
     """How far no second of the runs can narrow it, as half an interval on the scale on which it is symmetric."""
+    is_linear: bool
+    """Whether that scale is the difference, not the ratio."""
 
 
 def sets_against(
@@ -46,7 +48,7 @@ def sets_against(
     if isinstance(metric.statistic, Exact):
         mean = sum(run.value for run in observed) / len(observed)
         baseline = sum(run.value for run in baselines) / len(baselines)
-        return Difference(baseline, Interval.exactly(mean), math.inf, 0.0)
+        return Difference(baseline, Interval.exactly(mean), math.inf, 0.0, is_linear=True)
     linear = is_linear(metric, (*observed, *baselines))
     seen, base = (RunSet.of(side, is_linear=linear) for side in (observed, baselines))
     known = max(FLOOR, calibrated or 0.0)
@@ -83,4 +85,4 @@ def difference(
     elif spread := sum(part**4 for part in (*seen.parts(seen.below), *base.parts(base.above)) if down < math.inf):
         degrees *= down**4 / spread
     interval = seen.interval(max(down, widest), max(up, widest), is_signed=metric.unit.is_signed)
-    return Difference(base.figure, interval, degrees, unseen)
+    return Difference(base.figure, interval, degrees, unseen, base.is_linear)

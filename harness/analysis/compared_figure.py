@@ -34,6 +34,8 @@ class Figure:
     change: float
     interval: Bounds
     degrees: float
+    is_linear: bool
+    """Whether the interval is symmetric as a difference, not as a ratio."""
     evidence: Evidence
     slower: float | None
     """At equal speed: by how much the machine was slower with B."""
@@ -74,6 +76,7 @@ class Figure:
             change,
             interval,
             found.degrees,
+            found.is_linear,
             Evidence(len(before), len(after), seconds, found.unseen),
             None if equal is None else equal.slower,
         )
@@ -81,7 +84,7 @@ class Figure:
     @property
     def chances(self) -> tuple[float, float]:
         """The p-values of "it is not worse" and "it is not better"."""
-        grew, shrank = chances(self.change, self.interval, self.degrees, relative=not self.metric.unit.is_share)
+        grew, shrank = chances(self.change, self.interval, self.degrees, relative=not self.is_linear)
         return (grew, shrank) if self.metric.better == "lower" else (shrank, grew)
 
     def judged(
@@ -146,7 +149,7 @@ class Figure:
             return message("compare-settle-repeat")
         sign = 1 if self.metric.better == "lower" else -1
         ends = (self.change, *self.interval, sign * margin)
-        at, low, high, limit = (sign * scaled(end, relative=not self.metric.unit.is_share) for end in ends)
+        at, low, high, limit = (sign * scaled(end, relative=not self.is_linear) for end in ends)
         found = settling(
             at,
             min(low, high),

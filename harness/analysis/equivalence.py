@@ -44,7 +44,7 @@ def chances(change: float, interval: Bounds, degrees: float, *, relative: bool) 
 
 
 def scaled(value: float | None, *, relative: bool) -> float:
-    """A change on the scale on which its interval is symmetric: the logarithm, or of a share the difference itself."""
+    """A change on the scale on which its interval is symmetric: the logarithm if ``relative``, else as it is."""
     if value is None:
         return math.inf
     if not relative:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.analysis.compared_figure import Figure
 from harness.analysis.equivalence import chances, outcome_of, stand_together
 from harness.analysis.settling_comparisons import Evidence, settling
+from harness.metrics import BENCH_METRICS, RUN_METRICS
+from harness.metrics.metric import Metric
 from harness.record.comparison import Outcome
+from harness.record.measurement import EndpointMeasurement, Interval
 
 TRIALS = 400
 
@@ -107,3 +112,22 @@ def test_what_differs_between_runs_takes_more_runs_to_settle() -> None:
     assert code(0.1, 0.01, 1, by_time=False) == "compare-settle-runs"
     assert code(2.0, 0.01, 1) is None
     assert code(math.inf, 0.01, 1) == "compare-settle-requests"
+
+
+def compared(metric: Metric[Any], before: float, after: float, reach: float) -> Figure:
+    sides = [
+        EndpointMeasurement(
+            figures={metric.name: Interval(value=value, low=max(0.0, value - reach), high=value + reach)}
+        )
+        for value in (before, after)
+    ]
+    found = Figure.of("phase", "endpoint", metric, [sides[0]], [sides[1]])
+    assert found is not None
+    return found
+
+
+def test_a_figure_that_fell_to_zero_has_certainly_changed() -> None:
+    """``chances`` are those of "it is not worse" and "it is not better"."""
+    assert compared(BENCH_METRICS["allocations"], 50, 0, 0).chances == (1.0, 0.0)
+    assert compared(RUN_METRICS["throughput"], 50, 0, 0.5).chances[0] < 0.001
+    assert compared(RUN_METRICS["throughput"], 50, 0, 80).chances[0] > 0.025
