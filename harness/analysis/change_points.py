@@ -7,7 +7,7 @@ JASA 107) is, and fast enough for a history's few hundred runs. ``ruptures`` has
 - Figures are compared as ratios, in logarithms, shares by difference.
 - The noise is that of neighbouring runs: the median of their absolute differences, which steps and outliers hardly
   change (Rousseeuw & Croux 1993, JASA 88), and never less than ``floor``.
-- A single run far from both its neighbours is an outlier, not two steps: it counts as their median.
+- A single run far from both its neighbours is an outlier, not two steps: if these agree, it counts as their mean.
 - The penalty is that of Zhang & Siegmund (2007, Biometrics 63), in units of the noise: three times the logarithm of the
   number of runs for each step; a stretch has at least :data:`SHORTEST` runs.
 - A step then has to pass Student's t against its neighbours at 1 % divided by the number of runs (Bonferroni), with the
