@@ -25,7 +25,8 @@ PROFILE = "bench"
 
 def name_of(test: str) -> str:
     """The name of a test by its whole id: ``test_page[20]`` of ``micro/test_shop.py::TestPages::test_page[20]``."""
-    path, bracket, parameters = test.partition("[")
+    file, _, inside = test.partition("::")  # the file's path may contain brackets, too
+    path, bracket, parameters = (inside or file).partition("[")
     return path.rpartition("::")[2] + bracket + parameters
 
 

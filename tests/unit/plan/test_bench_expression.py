@@ -111,6 +111,7 @@ def test_a_run_has_no_benchmarks() -> None:
         ("m/test_x.py::test_a", "m/test_x.py::test_a", True),
         ("m/*", "m/test_x.py::test_a", True),
         ("test_?", "m/test_x.py::test_a", False),
+        ("test_a", "m[old]/test_x.py::test_a[1]", True),
     ],
 )
 def test_a_name_means_a_test_its_parameters_or_a_pattern(pattern: str, test: str, meant: bool) -> None:
@@ -119,3 +120,4 @@ def test_a_name_means_a_test_its_parameters_or_a_pattern(pattern: str, test: str
 
 def test_the_name_of_a_test_keeps_its_parameters() -> None:
     assert name_of("m/test_x.py::TestC::test_a[b::c]") == "test_a[b::c]"
+    assert name_of("m[old]/test_x.py::TestC::test_a[b::c]") == "test_a[b::c]"
