@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from harness.errors import HarnessError
 from harness.plan.bench import PROFILE as BENCH
@@ -92,8 +92,9 @@ class RunCatalogue(Database):
 
     def forget_rounds(self, run_id: str) -> None:
         """Remove what is kept of a bench's rounds, but not its figures."""
+        none = zlib.compress(b"")
         with self._writing() as session:
-            session.execute(delete(BenchmarkRow).where(BenchmarkRow.run_id == run_id))
+            session.execute(update(BenchmarkRow).where(BenchmarkRow.run_id == run_id).values(rounds=none))
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""

@@ -90,3 +90,13 @@ def test_very_many_rounds_are_kept_as_means_of_as_many() -> None:
     many = np.arange(3 * MOST_ROUNDS - 1, dtype=np.float64)
     assert unpacked(pack(many))[:2] == [1.0, 4.0]
     assert len(unpacked(pack(many))) <= MOST_ROUNDS
+
+
+def test_figures_stay_when_rounds_are_forgotten(store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a"), {TEST: np.array([1e-6, 2e-6])})
+        store.forget_rounds("a")
+        (past,) = store.benchmark_history("shop", "f1", most=10)
+        assert [one.mean_s for one in past.benchmarks] == [1e-6]
+        ((packed,),) = rows(store_url, "SELECT rounds FROM harness_benchmark")
+        assert unpacked(packed) == []
