@@ -115,12 +115,12 @@ def _profile_and_trace(
     """Profiles and memory, if asked, in sessions of their own, so that they distort no times."""
     index = ProfileIndex()
     measured = read_benchmarks(folder.benchmarks, folder.rounds, report)
+    slowest_first = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())
+    tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest_first]
     if plan.profile:
-        slowest = sorted(measured, key=lambda benchmark: -benchmark.rounds.mean())[:SLOWEST]
-        tests = [(report.benchmarks.index(benchmark.test), benchmark.test) for benchmark in slowest]
-        profile_benchmarks(tests, plan, folder, index, interrupts=interrupts, on_progress=on_progress)
-    if plan.memory and not interrupts():
-        trace_benchmarks(report.benchmarks, plan, folder, index, interrupts=interrupts, on_progress=on_progress)
+        profile_benchmarks(tests[:SLOWEST], plan, folder, index, interrupts=interrupts, on_progress=on_progress)
+    if plan.memory and tests and not interrupts():
+        trace_benchmarks(sorted(tests), plan, folder, index, interrupts=interrupts, on_progress=on_progress)
     if plan.profile or plan.memory:
         index.save(folder.profiles)
 

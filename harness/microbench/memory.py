@@ -36,7 +36,7 @@ class Traces(BaseModel):
 
 
 def trace_benchmarks(
-    tests: Sequence[str],
+    tests: Sequence[tuple[int, str]],
     plan: BenchPlan,
     folder: RunFolder,
     index: ProfileIndex,
@@ -44,14 +44,18 @@ def trace_benchmarks(
     interrupts: Callable[[], int],
     on_progress: Callable[[str], None],
 ) -> None:
-    """Trace ``tests`` (the suite, in its order), write their figures, and add profiles of them to ``index``."""
+    """Trace ``tests``, write their figures, and add profiles of them to ``index``.
+
+    Each test comes with its number in the suite, which is the profile's ``phase``.
+    """
     on_progress("tracing memory")
+    numbers = {test: number for number, test in tests}
     folder.memory.mkdir(exist_ok=True)
     request = Request(
         report=str((folder.memory / "suite.json").absolute()),
         secret_names=plan.secret_names,
         paths=plan.paths,
-        only=tuple(tests),
+        only=tuple(numbers),
         memory=str(folder.memory.absolute()),
     ).write(folder.memory / "request.json")
     with Session(pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None) as session:
@@ -73,18 +77,18 @@ def trace_benchmarks(
         return
     read = Traces.model_validate_json(output)
     write_memory(folder.benchmark_memory, read.figures)
-    missing = [test for test in tests if test not in read.figures and test not in read.damaged]
+    missing = [test for test in numbers if test not in read.figures and test not in read.damaged]
     for test, reason in read.damaged.items():
         index.notes.append(message("memory-benchmark-trace-unreadable", test=test, reason=reason))
     if ended.status in WENT_WELL:
         index.notes += [message("memory-benchmark-failed", test=test) for test in missing]
     else:
-        count = len(tests)
+        count = len(numbers)
         index.notes.append(message("memory-pytest-failed", missing=len(missing), count=count, status=ended.status))
     for trace in sorted(folder.memory.glob("*.bin")):
         test = trace.with_suffix(".test").read_text(encoding="utf-8")
         if test in read.figures:
-            index.profiles += memory_profiles(trace, folder, tests.index(test), duration_s=0.0)
+            index.profiles += memory_profiles(trace, folder, numbers[test], duration_s=0.0)
 
 
 def read_traces(folder: Path) -> Traces:

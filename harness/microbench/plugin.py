@@ -52,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
         for name in _BESIDES:
             setattr(config.option, name, None)
     if request.memory is not None:
-        config.option.benchmark_only = False  # from addopts; it and --benchmark-disable exclude each other
+        # From addopts. The first excludes --benchmark-disable, and with the second no benchmark is called.
+        config.option.benchmark_only = config.option.benchmark_skip = False
         _trace_memory(Path(request.memory))
     config.pluginmanager.register(_Recorder(request), "harness-bench-recorder")
 
@@ -136,9 +137,7 @@ class _Recorder:
         if report.failed:
             self._report.failed.append(TestProblem(test=report.nodeid, message=redacted(_failure(report))))
         elif report.skipped and report.nodeid in self._report.benchmarks:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-            reason = redacted(reason.removeprefix("Skipped: "))
-            self._report.skipped.append(TestProblem(test=report.nodeid, message=reason))
+            self._report.skipped.append(TestProblem(test=report.nodeid, message=redacted(_why_skipped(report))))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
@@ -186,6 +185,14 @@ def _failure(report: pytest.TestReport) -> str:
     return f"{why[0] if why else 'it failed'}{during} ({Path(crash.path).name}:{crash.lineno})"[:_LONGEST]
 
 
+def _why_skipped(report: pytest.TestReport) -> str:
+    expected: str | None = getattr(report, "wasxfail", None)
+    if expected is not None:
+        return f"expected to fail: {expected.removeprefix('reason: ')}"
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return reason.removeprefix("Skipped: ")
+
+
 def _collect_error(report: pytest.CollectReport) -> str:
     """Why a file could not be imported: the last line of the error."""
     lines = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
@@ -202,6 +209,8 @@ def _trace_memory(folder: Path) -> None:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     def traced(function: Callable[..., Any], fixture: Any) -> Callable[..., Any]:
+        fixture._mode = "traced"  # else pytest-benchmark warns that it was not used
+
         def call(*args: Any, **kwargs: Any) -> Any:
             def measured() -> Any:  # this frame separates the function's allocations from the tracer's
                 return function(*args, **kwargs)

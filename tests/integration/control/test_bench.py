@@ -11,6 +11,7 @@ import pytest
 from harness.control.bench import bench
 from harness.errors import HarnessError, problems_of
 from harness.plan.bench_resolve import resolve_bench
+from harness.record.suite import read_memory
 
 
 def test_listing_benchmarks_does_not_break_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +63,17 @@ def test_ctrl_c_before_the_first_benchmark_is_an_interrupt(tmp_path: Path, monke
     with pytest.raises(KeyboardInterrupt):
         bench(resolve_bench(["-s", "test_x.py"]), out=tmp_path / "reports", on_output=hear)
     assert list((tmp_path / "reports").glob("*/")) == []
+
+
+def test_memory_is_missed_only_of_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_x.py").write_text(
+        "import pytest\n"
+        "def test_idle(benchmark): pass\n"
+        "@pytest.mark.skip\ndef test_skipped(benchmark): pass\n"
+        "def test_traced(benchmark): benchmark(bytearray, 999)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    plan = resolve_bench(["test_x.py", "--benchmark-max-time=0.001"], memory=True)
+    folder, summary = bench(plan, out=tmp_path / "reports", on_output=lambda _: None)
+    assert set(read_memory(folder.benchmark_memory)) == {"test_x.py::test_traced"}
+    assert [warning for warning in summary.warnings if "memray" in warning] == []

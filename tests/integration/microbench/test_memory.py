@@ -53,3 +53,12 @@ def test_what_ran_before_is_not_in_the_figures(pytester: pytest.Pytester) -> Non
     counted = [figures.allocations for figures in read_traces(folder).figures.values()]
     assert len(counted) == 3
     assert max(counted) - min(counted) < 10, counted  # else 142, 16 and 149: 140 are there already, or not
+
+
+def test_a_project_that_skips_benchmarks_and_forbids_warnings_is_traced(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("memory")
+    request = Request(report=str(folder / "suite.json"), memory=str(folder)).write(folder / "request.json")
+    pytester.makepyfile(test_x=SUITE)
+    ours = ["-p", "harness.microbench.plugin", f"--harness-bench={request}", "--benchmark-disable", "-n0"]
+    assert pytester.runpytest_subprocess("--benchmark-skip", "-W", "error", *ours).ret == 0
+    assert len(read_traces(folder).figures) == 3

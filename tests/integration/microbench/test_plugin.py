@@ -200,3 +200,24 @@ def test_where_pytest_is_stopped_the_test_that_ran_is_known(pytester: pytest.Pyt
     assert report.running is None
     _, report = session(pytester)
     assert report.running == "test_x.py::test_hangs"
+
+
+def test_a_benchmark_that_is_expected_to_fail_is_skipped_for_its_reason(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_x="""
+        import pytest
+        @pytest.mark.xfail(reason="not yet")
+        def test_marked(benchmark): benchmark(int, "x")
+        @pytest.mark.xfail(run=False, reason="hangs")
+        def test_not_run(benchmark): benchmark(range, 1)
+        def test_while_running(benchmark): pytest.xfail("no")
+        """,
+    )
+    status, report = session(pytester)
+    assert (status, report.failed) == (0, [])
+    reasons = {problem.test.rpartition("::")[2]: problem.message for problem in report.skipped}
+    assert reasons == {
+        "test_marked": "expected to fail: not yet",
+        "test_not_run": "expected to fail: [NOTRUN] hangs",
+        "test_while_running": "expected to fail: no",
+    }
