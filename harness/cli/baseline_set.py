@@ -81,7 +81,7 @@ def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool
         return
     console = Terminal()
     if window is not None:
-        say(slides(baseline, window, found.entry.summary, shown))
+        say(slides(baseline, window, found.entry.summary, shown, found.reports))
         return
     assert baseline is not None
     if enough:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from harness.plan.bench import name_of as test_name
 from harness.plan.phases import holds_one_level
 from harness.record.measurement import ALL, BENCHMARKS, Baseline, Interval, Measurement
 from harness.record.plain_text import plain
+from harness.record.run_folder import out_option
 from harness.record.summary import Summary
 from harness.report.formatting import counted, in_unit
 
@@ -40,14 +42,14 @@ def draw(console: Console, baseline: Baseline, verdicts: Mapping[str, str]) -> N
         console.print(_benchmarks(run) if _is_bench(run) else _phases(run))
 
 
-def slides(baseline: Baseline | None, window: int, like: Summary, shown: str) -> str:
-    """What ``--window`` has set, or why pinned runs still count."""
+def slides(baseline: Baseline | None, window: int, like: Summary, shown: str, reports: Path) -> str:
+    """What ``--window`` has set in the store of ``reports``, or why pinned runs still count."""
     of = f"{like.scenario} · {like.profile}"
     if baseline is not None and baseline.window is None:
         return (
             f"{of} is compared with {counted(len(baseline.runs), 'pinned run')}, in {shown}. To compare with the last "
             f"{window} runs, unpin them: harness baseline rm {like.scenario} --profile {like.profile} "
-            f"--fingerprint {baseline.fingerprint}"
+            f"--fingerprint {baseline.fingerprint}{out_option(reports)}"
         )
     runs = len(baseline.runs) if baseline else 0
     return f"{of} is compared with its last {window} runs that were not judged worse ({runs} now), in {shown}."

@@ -13,6 +13,7 @@ from harness.messages import message
 from harness.metrics.formatting import Amount
 from harness.plan.requirement import Comparison
 from harness.record.measurement import Interval
+from harness.record.run_folder import out_option
 from harness.recording.run import RunRecording
 
 
@@ -43,7 +44,8 @@ def judged_by_steps(
         metric=comparison.metric,
         before=before,
         after=after,
-        runs=[run.run_id for run in (step.before, step.after)],
-        commits=[run.commit or "no commit" for run in (step.before, step.after)],
+        runs=[each.run_id for each in (step.before, step.after)],
+        commits=[each.commit or "no commit" for each in (step.before, step.after)],
+        out=out_option(run.folder.path.parent),
     )
     return Finding("fail", reason, observed, step.level_before, step.level_before, at_equal_speed=is_equal)

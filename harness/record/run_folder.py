@@ -149,6 +149,11 @@ def find_run(name: str, parent: Path) -> RunFolder:
     return RunFolder.open(below if below.is_dir() and not Path(name).is_dir() else Path(name))
 
 
+def out_option(reports: Path) -> str:
+    """What a command to copy needs to find runs in ``reports``: `` --out FOLDER``, or nothing for the default."""
+    return "" if reports.resolve() == Path("reports").resolve() else f" {Option('out', reports)}"
+
+
 @contextmanager
 def marked_as_running(folder: RunFolder) -> Iterator[None]:
     """Mark the run as in progress until this block ends, or this process, however it ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -350,9 +351,9 @@ def test_a_window_leaves_pinned_runs_and_says_how_to_remove_them(reports: Path) 
     baseline(reports, "set", str(runs[0].path))
     result = baseline(reports, "set", str(runs[1].path), "--window", "10")
     assert result.exit_code == 0
-    command = "harness baseline rm flash_sale --profile load --fingerprint f1e2d3c4"
-    assert command in result.err
-    assert baseline(reports, *command.split()[2:]).exit_code == 0
+    command = shlex.split(result.err[result.err.index("harness baseline rm") :])
+    assert command[3:] == ["flash_sale", "--profile", "load", "--fingerprint", "f1e2d3c4", "--out", str(reports)]
+    assert harness(*command[1:]).exit_code == 0
     (entry,) = baseline(reports, "list", "--json").json
     assert (entry["window"], len(entry["run_ids"])) == (10, 2)
 

@@ -82,6 +82,7 @@ def test_a_step_up_fails_with_its_third_run_until_somebody_accepts_it(reports: P
     assert (gate.code, gate.params["runs"], gate.params["commits"]) == (
         "gate-step", [run_id(6), run_id(7)], ["c6", "c7"],
     )  # fmt: skip
+    assert gate.params["out"] == f" --out {reports}"
     assert gate.limit is not None
     assert gate.observed == pytest.approx(1.3 * gate.limit, rel=0.1)
     assert p95(night(reports, 10, slower=1.3)).code == "gate-step"
