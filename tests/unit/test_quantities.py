@@ -11,10 +11,6 @@ from hypothesis import strategies as st
 from harness.quantities import duration_text, number_text, parse_duration, parse_rate, parse_users
 from tests.unit.plan.support import assert_invalid
 
-DURATION = 'write a duration as "30s", "1m30s", "500ms" or "2h", or as a number of seconds'
-RATE = 'write an arrival rate as "200/s", or as a number of arrivals per second'
-USERS = "write a whole number of users, such as 50"
-
 
 @pytest.mark.parametrize(
     ("source", "seconds"),

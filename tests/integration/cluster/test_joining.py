@@ -114,7 +114,7 @@ def test_peers_without_the_secret_neither_join_nor_disturb_the_run(server: Count
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
     # The join request was accepted once; its replay was not.
-    assert (tmp_path / "run" / "harness.log").read_text().count("accepts no workers from other machines") == 1
+    assert (tmp_path / "run" / "harness.log").read_text().count(str(message("join-local-run"))) == 1
 
 
 def test_the_targets_url_is_not_a_process_argument(tmp_path: Path) -> None:
