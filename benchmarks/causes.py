@@ -1,4 +1,4 @@
-"""Measures how often the right cause is listed first: the defects of the shop on two databases, and clean runs.
+"""Measures how often the right cause is first: the shop's defects on two databases, and clean runs.
 
 Every run puts the same load on a shop. Runs without a defect are the baseline; more of them must get no cause. What the
 right causes of a defect are stands in :data:`DEFECTS`; the analysis knows nothing of them.

@@ -1,4 +1,4 @@
-"""Measures what the checks of a scenario cost a load worker: CPU time per request with them and without, in one run.
+"""Measures what the checks of a scenario cost a load worker: CPU time per request with and without.
 
 8 users without wait times get a small JSON from nginx. What they check changes each second of the run, so that other
 work on the machine affects all ways alike; each round of seconds is compared within itself. The CPU time is the

@@ -1,4 +1,4 @@
-"""Measures what checks against an OpenAPI document cost: CPU time per request of the load worker, and of the checker.
+"""Measures what checks against an OpenAPI document cost: CPU time of load worker and checker.
 
 nginx serves a small JSON to a worker on another core: once as fast as it can, once at a moderate rate. Each round
 measures all ways one after the other (no checks, the default share, all responses), and compares them with the round's

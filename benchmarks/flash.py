@@ -1,4 +1,4 @@
-"""Puts the flash sale's load on a fast target: at its full rate, but shortened, with nginx on the same two cores.
+"""Puts the flash sale's load on nginx: at its full rate, but shortened, on the same two cores.
 
 ``flash-load`` holds 5,000 arrivals/s, ``flash-stress`` climbs to 15,000 arrivals/s in 15 steps. Each is a complete
 ``harness run`` with two workers that share both cores with nginx. It shows whether one machine can make this load:

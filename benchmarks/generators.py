@@ -1,4 +1,4 @@
-"""Starts load generators on one core and measures them from outside, by the kernel and by the counter of nginx."""
+"""Starts load generators on one core and measures them by the kernel and by nginx's counter."""
 
 from __future__ import annotations
 

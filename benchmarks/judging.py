@@ -1,4 +1,4 @@
-"""Measures what a long run takes to be judged, reported and stored: CPU time, memory, and the size of its report.
+"""Measures what judging, reporting and storing a long run takes: CPU time, memory, report size.
 
 A run of one hour with 50 endpoints in the open model is written as the load master writes one, from requests that are
 drawn and not sent. Each round judges it in a process of its own, as at the end of ``harness run``, without sampling.

@@ -1,4 +1,4 @@
-"""Measures the memory of a load worker: per user with an open connection, and its growth under steady load.
+"""Measures a load worker's memory: per user with an open connection, and growth under load.
 
 Part of ``benchmarks/generator.py`` (``--memory``). It reads the resident memory of the worker process without users,
 then with users that have each sent a request and wait for an hour, and again while a few users send requests without

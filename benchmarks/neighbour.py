@@ -1,4 +1,4 @@
-"""Takes a third of this machine's cores at random: a process a core, busy for a second on average, idle for two.
+"""Takes a third of this machine's cores at random: per core, busy 1 s, idle 2 s on average.
 
 python benchmarks/neighbour.py --seed 1
 """

@@ -1,4 +1,4 @@
-"""Measures the CPU time per request of the harness in the open model, compared with hey paced at the same rate.
+"""Measures the CPU time per request in the open model, compared with hey at the same rate.
 
 Both send GET requests to the same nginx, the generator on one core and nginx on another. Each round measures all at
 every rate in turn. For the harness, the CPU time is that of its load worker, which does what hey does; that of the

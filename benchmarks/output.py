@@ -1,4 +1,4 @@
-"""What benchmarks print: spreads and tables on standard error, a JSON object as the last line on standard output."""
+"""What benchmarks print: tables on standard error, one JSON object on standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures what a proxy without a fault costs: the time that a round trip takes longer, its CPU time, and throughput.
+"""Measures what a proxy without a fault costs: latency of a round trip, CPU time, and throughput.
 
 A client and a server on one core exchange small messages and send large ones, directly and through the proxy, which
 runs on the other core. Each round measures both ways one after the other.

@@ -1,4 +1,4 @@
-"""Makes new nightly runs from recorded ones, and judges them night by night against a window of the store.
+"""Makes new nightly runs from recorded ones, and judges each against a window of the store.
 
 A new night draws one recorded run, which is one start of the target, and from it stretches of seconds that followed
 each other, with their readings and the state of the load workers.

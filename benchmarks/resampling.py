@@ -1,4 +1,4 @@
-"""What resampled duets and nights share: effects that were not recorded, and recordings that are only in memory."""
+"""What resampled duets and nights share: simulated effects, and recordings only in memory."""
 
 from __future__ import annotations
 

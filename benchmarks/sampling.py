@@ -1,4 +1,4 @@
-"""Measures what CPU sampling costs a target: without py-spy, at a fixed rate, and as the harness samples.
+"""Measures what CPU sampling costs a target: without py-spy, at a fixed rate, as the harness does.
 
 The embedded shop serves 8 users without wait times, while each round measures all three ways. Each figure is compared
 with the one of the same round without py-spy.

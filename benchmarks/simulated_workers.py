@@ -1,4 +1,4 @@
-"""Simulates many load workers in one process, with real runners that join, spawn users and report every second.
+"""Simulates many load workers in one process, with real runners that report every second.
 
 Part of ``benchmarks/master.py``. Their requests are generated once with the real recorder, and each worker reports them
 every second, so that they take little CPU time compared with the master.

@@ -1,4 +1,4 @@
-"""The stall test: what each load generator reports of a server that freezes, and what it should report.
+"""The stall test: what each load generator reports of a server that freezes, and what is true.
 
 The expected percentiles are those of an ideal client that takes no time itself. They are computed from the server's own
 measurements: the start and end of each freeze, and how long it takes for a request.

@@ -1,5 +1,6 @@
-"""Measures what a run takes besides its load: time and CPU of short runs, from the ready target to the first request,
-and from the load's end to the exit.
+"""Measures what a run takes besides its load, in time and CPU.
+
+Short runs, from the ready target to the first request, and from the load's end to the exit.
 
 Each round is a `harness run` against the embedded shop with 5 users. CPU time includes all processes, the shop's too.
 

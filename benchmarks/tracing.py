@@ -1,4 +1,4 @@
-"""Measures what tracing costs a target: without OpenTelemetry, instrumented, with some requests traced, and with all.
+"""Measures what tracing costs a target: without OpenTelemetry, instrumented, some or all traced.
 
 The embedded shop serves 8 users without wait times. Each round measures all four ways one after the other, and compares
 them. Instrumentation runs in every request; spans are recorded for those that the harness has traced.

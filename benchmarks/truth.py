@@ -1,4 +1,4 @@
-"""Measures whether the recorded times are true, with a server that freezes and with known service times.
+"""Measures whether recorded times are true: a server that freezes, and known service times.
 
 **Stall test.** A server freezes for 0.5 s every 5 s, and arrivals are evenly spaced. An arrival ``x`` s before the end
 of a freeze waits ``x``, so 5 % wait for more than 250 ms (P95) and 1 % for more than 450 ms (P99). The time that

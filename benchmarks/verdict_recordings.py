@@ -1,4 +1,4 @@
-"""Real runs and duets of the targets in ``verdict_target.py``, recorded for ``verdicts.py`` to judge and to resample.
+"""Records real runs and duets of the targets in ``verdict_target.py`` for ``verdicts.py``.
 
 A folder of recordings has ``recordings.jsonl``, a line a recording, and the run folders that ``harness run`` and
 ``harness duet`` leave.

@@ -1,4 +1,4 @@
-"""The targets of ``benchmarks/verdicts.py``: an async server, and a threaded WSGI one on SQLite, with a known change.
+"""The targets of ``benchmarks/verdicts.py``: an async and a threaded server with a known change.
 
 Both serve ``GET /item``, ``GET /search`` and ``POST /order``. ``--more 10`` makes each search do 10 % more work.
 

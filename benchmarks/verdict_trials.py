@@ -1,4 +1,4 @@
-"""Trials of duets and nightly gates on resampled recordings: what the harness finds, and how often it is right."""
+"""Trials of duets and nightly gates on resampled recordings: what is found, how often rightly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures how often verdicts are right: of duets and of nightly gates, with known changes, quiet and with a neighbour.
+"""Measures how often verdicts of duets and nightly gates are right, quiet and with a neighbour.
 
 Two small servers (``verdict_target.py``) are put under real load. Half an hour of it is recorded: duets and runs of one
 build, and of builds whose search does 2 to 20 % more work. Then trials are made of whole stretches of the recordings

@@ -1,4 +1,4 @@
-"""A traced target that is not the shop: Flask over SQLAlchemy and SQLite, with one query per row in ``GET /books``."""
+"""A traced target (Flask, SQLAlchemy, SQLite) with one query per row in ``GET /books``."""
 
 from __future__ import annotations
 

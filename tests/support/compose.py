@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile as values: what each service runs, with what variables, where it listens."""
+"""docker-compose.yml and the Dockerfile as values: services, their variables, where they listen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series as single values, put into the flat arrays that workers send and journals hold."""
+"""Endpoint seconds as single values, put into the flat arrays of workers and journals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the event loop of the tests still reads responses: a test that breaks it would make others fail."""
+"""Whether the event loop of the tests still reads responses, which a faulty test can break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process with metrics of prometheus_client: a gauge, a histogram, and a counter that grows by about 100 a second."""
+"""A process with metrics of prometheus_client: a gauge, a histogram, and a growing counter."""
 
 from __future__ import annotations
 

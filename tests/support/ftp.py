@@ -1,4 +1,4 @@
-"""A real FTP server on loopback, which fsspec speaks to as to any other: with a user, a password and a folder."""
+"""A real FTP server on loopback for fsspec: with a user, a password and a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long simulated requests take: independent of each other, or with levels that wander from second to second."""
+"""Simulated response times: independent, or around levels that wander from second to second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines of a test's own, each with an address: network namespaces on a bridge, and clocks that differ.
+"""Machines for tests, each with an address: network namespaces on a bridge, with other clocks.
 
 The namespaces have no names: the kernel removes each with its last process, and those end with the test process,
 however that ends. Needs root and iproute2; where they may not be made the test is skipped, in CI it fails.

@@ -1,4 +1,4 @@
-"""A store as a harness of former days left it: its tables of then, a run and a baseline in them."""
+"""A store as an older harness left it: its tables, with a run and a baseline."""
 
 from __future__ import annotations
 

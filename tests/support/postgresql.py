@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: a cluster in a temporary folder, on loopback, with a fresh database for the asking."""
+"""A real PostgreSQL for tests: a cluster in a temporary folder, on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A FastAPI application that does not always keep its document: ``python -m tests.support.promised_target PORT``.
+"""A FastAPI target that breaks its document at times: ``-m tests.support.promised_target PORT``.
 
 ``GET /books/{number}``: the number says which promise is broken. ``GET /broken`` is in no document.
 """

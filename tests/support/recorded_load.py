@@ -1,4 +1,4 @@
-"""The load of a recorded run: phases as they ran, and requests drawn from a seeded generator instead of sent."""
+"""The load of a recorded run: phases as they ran, and requests drawn from a seeded generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders as a run would leave them, made in milliseconds: written with the real writers, from a seeded generator.
+"""Run folders made in milliseconds: written with the real writers, from a seeded generator.
 
 Whatever reads run folders (analysis, gates, store, report) is tested on these: the files are the real formats, only
 the requests are drawn instead of sent. The same arguments give the same bytes.

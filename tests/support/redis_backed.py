@@ -1,4 +1,4 @@
-"""A target whose each response needs Redis (``REDIS_URL``): ``python -m tests.support.redis_backed PORT``.
+"""A target that needs Redis (``REDIS_URL``) for each response: ``-m tests.support.redis_backed PORT``.
 
 ``/host`` responds with the name that it was called by.
 """

@@ -1,4 +1,4 @@
-"""Run folders that are recorded, compared, judged and drawn, as `harness run` leaves them; for tests of reports."""
+"""Run folders that are recorded, compared, judged and drawn, for tests of reports."""
 
 from __future__ import annotations
 

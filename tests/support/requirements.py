@@ -1,4 +1,4 @@
-"""What tests require of their machine: outside programs (PostgreSQL, Redis, nginx, Chromium), root, permissions.
+"""What tests require of their machine: outside programs, root, permissions.
 
 At a desk, a test whose requirement is not met is skipped. In CI (``CI=true``) it fails, so that no check is ever
 silently left out there.

@@ -1,4 +1,4 @@
-"""Samples whose truth is known: requests that share each second's fortune, as those of a real target do."""
+"""Samples whose truth is known: requests of one second share a level, as with a real target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``harness`` commands in a shell script, a workflow or a document: found, and tried on our own parser."""
+"""Finds ``harness`` commands in scripts, workflows and documents, and tries them on our parser."""
 
 from __future__ import annotations
 

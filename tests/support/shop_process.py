@@ -1,4 +1,4 @@
-"""The embedded shop as tests start it: a process of its own on a free port, ready when it is handed over.
+"""The embedded shop as tests start it: a process on a free port, handed over when it is ready.
 
 It is forked from a process that has imported it already, which saves most of what its start takes.
 """

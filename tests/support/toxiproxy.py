@@ -1,4 +1,4 @@
-"""A server that speaks Toxiproxy's HTTP API as its README documents it: no package of Debian or PyPI has the real one.
+"""A server that speaks Toxiproxy's HTTP API as its README documents it, for lack of a package.
 
 It keeps proxies and toxics and checks what it is sent, but forwards nothing. Where ``toxiproxy-server`` is installed,
 the tests run against that, too.

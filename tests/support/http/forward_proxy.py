@@ -1,4 +1,4 @@
-"""A small forward proxy that forwards ``GET http://host/…`` and opens tunnels for ``CONNECT host:port``.
+"""A small forward proxy: forwards ``GET http://host/…``, opens tunnels for ``CONNECT host:port``.
 
 It resolves no names: every host leads to the same server, so that tests can use any host name.
 """
