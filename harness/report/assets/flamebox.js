@@ -23,7 +23,24 @@ class FlameBox {
     this.versus.addEventListener("change", () => selection.set({ versus: this.versus.value }));
     this.#part("changes").addEventListener("toggle", () => this.#showChanges());
     if (this.all[this.select.value].unit === "samples") selection.link(this.select, "phase");
-    selection.follow((changed) => { if (changed.includes("span") || changed.includes("versus")) this.#show(); });
+    selection.follow((changed) => {
+      if (changed.includes("span")) this.#followSpan();
+      if (changed.includes("span") || changed.includes("versus")) this.#show();
+    });
+    this.#show();
+  }
+
+  /** Show the phase in which most of the selected span was sampled. */
+  #followSpan() {
+    if (!selection.span) return;
+    const sampled_s = (index) => profiles.overlaps(this.all[index], selection.span).reduce((sum, seconds) => sum + seconds, 0);
+    const most = this.indices().reduce((a, b) => (sampled_s(b) > sampled_s(a) ? b : a));
+    if (sampled_s(most) > sampled_s(this.select.value)) selection.set({ phase: selection.name(this.all[most].phase) });
+  }
+
+  /** Show the profile of this number. */
+  choose(index) {
+    this.select.value = index;
     this.#show();
   }
 
@@ -45,7 +62,7 @@ class FlameBox {
     const usual = part ? "rest" : whole.base && "suspects" in this.element.dataset ? "baseline" : "nothing";
     this.versus.value = selection.versus in offers ? selection.versus : usual;
     this.graph.show({ ...shown, against: offers[this.versus.value].against() });
-    this.#about(whole, shown, part);
+    this.#about(shown, { part, missed: selection.span && whole.unit === "samples" && !numbers.length });
     this.#showChanges();
   }
 
@@ -65,12 +82,12 @@ class FlameBox {
     return offers;
   }
 
-  #about(whole, shown, part) {
+  #about(shown, { part, missed }) {
     const ms = (value) => `${value.toPrecision(3)} ms of CPU time per request`;
     const { against } = this.graph.profile;
     const pieces = [];
     if (part) pieces.push(`Sampled from ${shown.from.toFixed(1)} to ${shown.to.toFixed(1)} s.`);
-    else if (selection.span && whole.unit === "samples") pieces.push("The whole phase: it was not sampled in the selected span.");
+    else if (missed) pieces.push("The whole phase: it was not sampled in the selected span.");
     if (shown.run_ms) {
       pieces.push(`${ms(shown.run_ms * shown.tree[1])}${against?.ms ? `, ${(against.ms * against.samples).toPrecision(3)} ms in ${against.where}` : ""}.`);
     }

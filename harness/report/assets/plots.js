@@ -32,7 +32,7 @@ const plots = {
       layout.annotations = [{ xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, text: traces, font: { size: 14 } }];
       layout.shapes = [];
     }
-    Plotly.react(node, empty ? [] : traces, layout, { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false });
+    Plotly.react(node, empty ? [] : traces, layout, { displayModeBar: false, responsive: true, doubleClick: "reset", doubleClickDelay: 500, showTips: false });
     plots.legend(node, empty ? [] : traces);
   },
 

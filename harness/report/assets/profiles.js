@@ -2,9 +2,12 @@
 "use strict";
 
 const profiles = {
+  /** How many seconds of each of its spans lie in [from, to]. */
+  overlaps: ({ spans }, [from, to]) => spans.map(([start, end]) => Math.max(0, Math.min(end, to) - Math.max(start, from))),
+
   /** The numbers of the spans of `profile` of which at least half lies in [from, to]; else of the one that shares most. */
-  spansIn(profile, [from, to]) {
-    const shared = profile.spans.map(([start, end]) => Math.max(0, Math.min(end, to) - Math.max(start, from)));
+  spansIn(profile, span) {
+    const shared = profiles.overlaps(profile, span);
     const inside = [...shared.keys()].filter((number) => shared[number] >= (profile.spans[number][1] - profile.spans[number][0]) / 2);
     const most = shared.indexOf(Math.max(...shared));
     return inside.length || !shared[most] ? inside : [most];

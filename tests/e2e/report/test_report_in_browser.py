@@ -437,6 +437,22 @@ def test_brushing_a_span_of_the_timeline_shows_the_samples_of_that_span(page: Pa
     assert total(page) == whole
 
 
+def test_brushing_another_phase_shows_the_samples_of_that_phase(page: Page, folder: RunFolder) -> None:
+    page.select_option("#flame-cpu .flame-profile", label="steady")
+    whole, shown = total(page), graph(page).locator(".flame-profile option:checked")
+    drag(page, "cpu", 0.66, 0.86)
+    until(page, "selection.span !== null")
+    drawn(page)
+    assert shown.inner_text() == "stress"
+    assert 0 < total(page) == samples_in(folder, 2, page.evaluate("selection.span"))
+    page.evaluate("selection.set({span: [0, 25]})")
+    drawn(page)
+    assert (shown.inner_text(), total(page)) == ("steady", whole)
+    assert "not sampled" not in graph(page).locator(".flame-about").inner_text()
+    page.evaluate("selection.set({span: null})")
+    drawn(page)
+
+
 def test_memory_is_shown_in_bytes(page: Page) -> None:
     assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
 
