@@ -83,6 +83,12 @@ const selection = {
     } else selection.write(selection.section()); // a link to a section
   });
 
+  // A link to what is selected already changes no hash.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='#']");
+    if (link && link.hash === location.hash) selection.go(selection.section());
+  });
+
   addEventListener("load", () => { if (location.hash.includes("?")) selection.go(selection.section()); });
 
   // What belongs to one endpoint (data-of) or one moment (data-at, seconds) is shown unless another one is selected.

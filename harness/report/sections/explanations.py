@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from harness.metrics.formatting import Estimate
-from harness.record.explanation import Cause, Explanation
+from harness.record.explanation import Cause, CauseKind, Explanation
+from harness.record.plain_text import plain
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Items, Paragraph
 from harness.report.contents import Report, Section
 from harness.report.formatting import percent
+from harness.report.sections.checks import Checks
+from harness.report.sections.contract import Contract
+from harness.report.sections.errors import Errors
+from harness.report.sections.faults import Faults
+from harness.report.sections.requests import Requests
+from harness.report.sections.waits import Waits
+
+_SHOWN_IN: Mapping[CauseKind, type[Section]] = {
+    "lock": Waits,
+    "pool": Waits,
+    "queue": Waits,
+    "downstream": Waits,
+    "sleep": Waits,
+    "disk": Waits,
+    "statements": Requests,
+    "failures": Errors,
+    "contract": Contract,
+    "check": Checks,
+    "fault": Faults,
+}
+"""Where the page shows more of a cause. Functions are found in flame graphs, by a script."""
+_BY_PHASE = (Waits, Requests)
+"""Sections that follow the selected phase."""
 
 
 class Explanations(Section):
@@ -28,7 +53,7 @@ class Explanations(Section):
 
     def values(self, report: Report) -> dict[str, Any] | None:
         found = alike(shown(report.summary))
-        return {"groups": found, "part": part_of, "unexplained": unexplained_of} if found else None
+        return {"groups": found, "part": part_of, "unexplained": unexplained_of, "link": link_of} if found else None
 
 
 def shown(summary: Summary) -> list[Explanation]:
@@ -77,3 +102,13 @@ def unexplained_of(explanation: Explanation) -> str:
     if left is None or not explanation.unit or not left.high:
         return ""
     return f"{Estimate(left, explanation.unit)}: unexplained"
+
+
+def link_of(explanation: Explanation, cause: Cause) -> tuple[str, str] | None:
+    """The address on the page that shows more of the cause, and what is there; None if no section does."""
+    section = _SHOWN_IN.get(cause.kind)
+    if section is None:
+        return None
+    phase = explanation.phase if section in _BY_PHASE else None
+    selected = f"?{urlencode({'phase': plain(phase)})}" if phase else ""
+    return f"#{section.id}{selected}", section.title.lower()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.messages import message
 from harness.record.explanation import Cause, Explanation
 from harness.record.notice import Notice
-from harness.report.sections.explanations import alike, shown
+from harness.report.sections import SECTIONS
+from harness.report.sections.explanations import _SHOWN_IN, alike, link_of, shown
 from harness.report.sections.verdict import new_warnings
 from tests.support.baselines import make_summary
 
@@ -46,3 +47,11 @@ def test_a_cause_is_not_also_a_warning() -> None:
         update={"warnings": warnings, "explanations": [explanation("p95", "the pool was full")]}
     )
     assert new_warnings(summary) == ["the clock jumped"]
+
+
+def test_a_cause_leads_to_the_section_that_shows_more_of_it() -> None:
+    slow = explanation("p95").model_copy(update={"phase": "busy & long"})
+    lock, died = Cause(kind="lock", what=noted("lock")), Cause(kind="target-died", what=noted("died"))
+    assert link_of(slow, lock) == ("#waits?phase=busy+%26+long", "waits")
+    assert link_of(slow, died) is None
+    assert set(_SHOWN_IN.values()) <= {type(section) for section in SECTIONS}
