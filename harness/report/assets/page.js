@@ -144,6 +144,9 @@ const page = {
     for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
     const current = [...links.keys()].find((id) => visible.has(id));
     for (const [id, link] of links) link.toggleAttribute("aria-current", id === current);
-  }, { rootMargin: "-60px 0px -60% 0px" });
+    // The bar scrolls where it has no room for all; not by scrollIntoView, which would stop the page's own scrolling.
+    const link = links.get(current), bar = link?.parentElement;
+    bar?.scrollTo({ left: link.offsetLeft - bar.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2 });
+  }, { rootMargin: "-110px 0px -60% 0px" }); // below the bar, also where it shows what is selected
   for (const id of links.keys()) observer.observe(document.getElementById(id));
 })();

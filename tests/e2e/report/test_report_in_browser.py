@@ -454,6 +454,13 @@ def test_brushing_another_phase_shows_the_samples_of_that_phase(page: Page, fold
     drawn(page)
 
 
+def test_the_navigation_marks_the_section_that_was_chosen(page: Page) -> None:
+    page.evaluate("selection.set({phase: 'steady'})")  # its bar covers what is below the navigation
+    for section in ("Suspects", "Endpoints"):
+        page.locator(".bar nav a", has_text=section).click()
+        until(page, f"document.querySelector('nav [aria-current]')?.textContent === '{section}'")
+
+
 def test_memory_is_shown_in_bytes(page: Page) -> None:
     assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
 
