@@ -40,7 +40,7 @@ class Suspects(Section):
             return None
         groups = _groups(summary)
         most_ms = max((suspect.cpu_ms_run for _, found in groups for suspect in found), default=0.0) or 1.0
-        return {"groups": groups, "most_ms": most_ms, "growth": growth, "interval": _interval}
+        return {"groups": groups, "most_ms": most_ms, "growth": growth, "interval": _interval, "cpu": _ms}
 
 
 def _groups(summary: Summary) -> list[tuple[str, list[Suspect]]]:
