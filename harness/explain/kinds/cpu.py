@@ -25,6 +25,8 @@ _SMALL = 0.1
 """Where requests wait for each other, a function that grew by less than this share of the first one is not named."""
 _MUCH = 0.3
 """Of the CPU time: a function that takes less is no cause without a baseline."""
+_FEW = 20
+"""Samples: one alone would say that a function takes all of the CPU time."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
@@ -90,7 +92,7 @@ def _costliest(question: Question) -> Iterator[Cause]:
             lines[inner.key, inner.line] += stack.weight
     for key, weight in charged.most_common(1):
         share = weight / samples
-        if share < _MUCH:
+        if share < _MUCH or samples < _FEW:
             return
         function = parse_frame(key)
         line = max((line for (name, line) in lines if name == key), key=lambda line: lines[key, line])

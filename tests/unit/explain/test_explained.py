@@ -112,6 +112,14 @@ def test_without_a_baseline_the_costliest_function_may_be_the_cause(tmp_path: Pa
     assert found.unexplained is None
 
 
+@pytest.mark.parametrize(("samples", "named"), [(1, False), (200, True)])
+def test_a_function_is_not_the_costliest_after_a_few_samples(tmp_path: Path, samples: int, named: bool) -> None:
+    profiles = Profiles(cpu={"steady": [Stack(RANK, samples)]})
+    folder = run_of(tmp_path, "now", ms=400, profiles=profiles, gates=["p95 < 5ms"], sampled=busy(80, 195))
+    (found,) = explanations(folder)
+    assert any(cause.kind == "cpu" for cause in found.causes) == named
+
+
 def test_where_requests_wait_for_a_core_the_costliest_function_may_be_the_cause_however_short(tmp_path: Path) -> None:
     """It takes 3 ms of 400: requests wait for those before them."""
     folder = run_of(tmp_path, "now", ms=400, rank=1000, gates=["p95 < 5ms"], sampled=busy(80, 195))
