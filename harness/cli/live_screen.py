@@ -240,7 +240,7 @@ def generator(totals: RunTotals) -> Part:
     limited = cpu > BUSY or stalled
     text = Text.assemble(("generator  ", "dim"), f"CPU {percent(cpu)}   lag {ms(lag_ms)}")
     if limited:
-        text.append("   ◀ the generator is the bottleneck, not the target", style="bold red")
+        text.append("   ◀ the bottleneck, not the target", style="bold red")
     return Part(0 if limited else 3, [text])
 
 

@@ -219,6 +219,9 @@ def test_a_limiting_generator_is_shown_prominently(tmp_path: Path) -> None:
         screen.play(a_run(tmp_path / str(state.cpu), worker=lambda _, s=state: s), until_s=9)
         assert "generator" in screen.shown
         assert "◀" in screen.shown
+        wide = Screen(80, 24)
+        wide.play(a_run(tmp_path / f"wide-{state.cpu}", worker=lambda _, s=state: s), until_s=9)
+        assert re.search("◀.*target$", wide.shown, re.MULTILINE)
 
 
 def test_names_and_errors_of_the_target_are_shown_and_not_obeyed(tmp_path: Path) -> None:
