@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from harness.analysis.contamination import contamination_of
 from harness.analysis.traces import Trace, phase_traces, records
 from harness.record.endpoint_statements import EndpointStatements, RepeatedStatement, SlowRequest, StatementTime
 from harness.recording.run import PhaseRecord, RunRecording
@@ -17,8 +18,12 @@ _SLOWEST = 3
 
 
 def statements_of(run: RunRecording, record: PhaseRecord) -> list[EndpointStatements]:
-    """Of each endpoint that was traced in a phase; those on which all its requests together spend the most first."""
-    found = [_endpoint(name, run, record, traces) for name, traces in phase_traces(run, record).items()]
+    """Of each endpoint that was traced in a phase; those on which all its requests together spend the most first.
+
+    Requests that ended in seconds that faults disturbed do not count.
+    """
+    traced = phase_traces(run, record, contamination_of(record, run).not_counted)
+    found = [_endpoint(name, run, record, traces) for name, traces in traced.items()]
     return sorted(found, key=lambda entry: (-entry.requests * sum(entry.time_by_kind_ms.values()), entry.endpoint))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.comparability import beside_baseline
+from harness.analysis.contamination import contamination_of
 from harness.analysis.measurement import measure
 from harness.analysis.samples import Floats
 from harness.analysis.series import Counter, Gauge, PhaseSeries, Quotient, phase_series
@@ -57,7 +58,7 @@ class SurroundingsFinding:
     reference: float | None
     """The pool's size, ``max_connections``, or the baseline's figure."""
     share: float
-    """Of the phase's seconds in which it held, 0…1."""
+    """Of the phase's seconds, without those that faults disturbed, in which it held, 0…1."""
     start_s: float
     end_s: float
     """The first and the last such second, in seconds of the run."""
@@ -73,8 +74,8 @@ def surroundings_warnings(run: RunRecording) -> Iterator[Message]:
 
 
 def surroundings_of(record: PhaseRecord, run: RunRecording) -> list[SurroundingsFinding]:
-    """What was found in a phase, what held longest first; nothing without a source."""
-    found = phase_series(record, run)
+    """What was found in a phase, what held longest first; nothing without a source. Not what a fault made."""
+    found = phase_series(record, run, contamination_of(record, run).not_counted)
     names = list(found.names())
     findings = [
         *_pools(names, found),

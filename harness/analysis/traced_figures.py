@@ -26,11 +26,7 @@ def traced_figures(run: RunRecording, record: PhaseRecord, left_out: Container[i
 
     Empty without traces.
     """
-    found = {
-        endpoint: [trace for trace in of_endpoint if int(trace.request.ended_s) not in left_out]
-        for endpoint, of_endpoint in phase_traces(run, record).items()
-    }
-    traces = {endpoint: kept for endpoint, kept in found.items() if kept}
+    traces = phase_traces(run, record, left_out)
     if not traces:
         return {}
     parts = {ALL: [trace for of_endpoint in traces.values() for trace in of_endpoint], **traces}

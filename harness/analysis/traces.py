@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,13 +81,14 @@ def records(run: RunRecording) -> set[str]:
     )
 
 
-def phase_traces(run: RunRecording, record: PhaseRecord) -> dict[str, list[Trace]]:
-    """The traces of a phase by endpoint, as gates name it."""
+def phase_traces(run: RunRecording, record: PhaseRecord, left_out: Container[int] = ()) -> dict[str, list[Trace]]:
+    """The traces of a phase by endpoint, as gates name it, without requests that ended in the seconds ``left_out``."""
     endpoints = run.journal.endpoints
     return {
-        str(endpoints[endpoint]): found
+        str(endpoints[endpoint]): kept
         for (phase, endpoint), found in traces_of(run).items()
         if phase == record.index and endpoints[endpoint].variant == record.variant
+        if (kept := [trace for trace in found if int(trace.request.ended_s) not in left_out])
     }
 
 

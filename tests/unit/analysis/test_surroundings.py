@@ -16,6 +16,7 @@ from harness.record.measurement import Baseline
 from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.run_folder import RunFolder, read_model, write_json, write_text
 from harness.recording import RunRecording, open_recording
+from tests.support.broken_runs import Broken, write_faults
 from tests.support.plans import ramp, steady
 from tests.support.recordings import EPOCH_S, record_run
 
@@ -80,6 +81,17 @@ def test_requests_that_wait_for_a_connection_are_found(tmp_path: Path) -> None:
 def test_a_server_at_its_limit_is_found(tmp_path: Path, source: str, gauges: dict[str, float], kind: str) -> None:
     found = findings(recorded(tmp_path, lambda second: MetricReading(EPOCH_S + second, source, gauges)))
     assert [finding.kind for finding in found] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(("until_s", "kinds"), [(16, []), (26, ["lock-waits"])])
+def test_what_happens_under_a_fault_is_no_finding(tmp_path: Path, until_s: int, kinds: list[str]) -> None:
+    def read(second: int) -> MetricReading:
+        waiting = 3.0 if 12 <= second < until_s else 0.0
+        return MetricReading(EPOCH_S + second, "db", {"connections_waiting_for_locks": waiting})
+
+    run = recorded(tmp_path, read)
+    write_faults(run.folder, Broken("orders locked", 12.0, 16.0))
+    assert [finding.kind for finding in findings(run)] == kinds
 
 
 def test_evictions_are_found(tmp_path: Path) -> None:

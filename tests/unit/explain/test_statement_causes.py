@@ -12,6 +12,7 @@ from harness.explain import explained
 from harness.gates.judge import judge
 from harness.recording import open_recording
 from harness.recording.run import RunRecording
+from tests.support.broken_runs import Broken, write_faults
 from tests.support.judged import baseline_of
 from tests.support.recordings import Failing
 from tests.unit.analysis.test_traces import LOOP, Made
@@ -21,8 +22,13 @@ from tests.unit.explain.test_explained import run_of
 ENDPOINTS = {"GET /products": 0.75, "POST /checkout": 0.25}
 
 
-def traced(parent: Path, name: str, loops: dict[str, int], *, ms: float, **more: Any) -> RunRecording:
-    """A run whose requests wait 2 ms for each statement, of which they run as many as ``loops`` says."""
+def traced(
+    parent: Path, name: str, loops: dict[str, int], *, ms: float, locked: tuple[float, float] = (0.0, 0.0), **more: Any
+) -> RunRecording:
+    """A run whose requests wait 2 ms for each statement, of which they run as many as ``loops`` says.
+
+    One that begins while a table is ``locked`` waits 80 ms for that.
+    """
     run = open_recording(run_of(parent, name, ms=ms, endpoints=ENDPOINTS, **more))
     assert isinstance(run, RunRecording)
     made = Made(run)
@@ -31,6 +37,8 @@ def traced(parent: Path, name: str, loops: dict[str, int], *, ms: float, **more:
         root = made.span(request, "server", 0, 90)
         for each in range(loops[str(run.journal.endpoints[request.endpoint])]):
             made.span(request, "database", 3 * each, 3 * each + 2, LOOP, root)
+        if locked[0] <= request.at_s < locked[1]:
+            made.span(request, "database", 5, 85, "SELECT locked", root)
     return made.save()
 
 
@@ -87,6 +95,15 @@ def test_the_statement_that_takes_the_time_is_named_where_a_gate_limits_it(tmp_p
     assert (cause.what.code, cause.what.params["text"]) == ("cause-long-statement", LOOP)
     assert cause.part is not None
     assert cause.part.value == pytest.approx(1.5, rel=0.1)
+
+
+def test_what_statements_take_under_a_fault_is_no_cause_without_it(tmp_path: Path) -> None:
+    """They wait for a locked table from second 5 to 10."""
+    loops = {"GET /products": 1, "POST /checkout": 0}
+    run = traced(tmp_path, "now", loops, locked=(5.0, 10.0), ms=20, gates=["db_time < 1ms"])
+    write_faults(run.folder, Broken("locked", 4.5, 10.5))
+    (found,) = explained(run, judge(run)).explanations
+    assert [cause.what.params["text"] for cause in found.causes] == [LOOP]
 
 
 def test_only_waits_for_calls_explain_the_time_of_downstream_calls(tmp_path: Path) -> None:
