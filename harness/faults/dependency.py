@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -12,7 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BeforeValidator, StrictBool, StrictStr, model_validator
 
 from harness.errors import HarnessError, InvalidValue
+from harness.faults import held_connections
 from harness.faults.fault import Fault
+from harness.faults.held_connections import execute, hold, keep_full, left_on
 from harness.faults.place import Place
 from harness.messages import Message, message
 from harness.record.redaction import redacted
@@ -29,21 +30,11 @@ _LOCK_S = 10
 _FILL_S = 20.0
 _RETRY_S, _REFUSALS = 0.05, 20
 """How often a server that has connections left may refuse one."""
-_LEFT = """
-SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-    - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*)
-FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
-"""
-"""How many connections PostgreSQL has left for ordinary roles; ``reserved_connections`` is known since version 16."""
 _MOST = 10_000
 _PORTS = {"postgresql": 5432, "redis": 6379}
 _ELSEWHERE = frozenset({"host", "hostaddr", "port", "service", "servicefile"})
 """Keys of a URL's query that may select another server than the URL names, and which is not allowed."""
 _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "redis": "redis", "rediss": "redis"}
-
-_held: dict[str, list[Connection[Any]]] = {}
-"""Open connections by what they act on. They end with this process, however it ends, and locks end with them."""
-_holding = threading.Lock()
 
 
 def _url(value: object) -> object:
@@ -154,36 +145,26 @@ class DependencyFault(Fault):
             self._hold_connections()
 
     def end(self, place: Place) -> None:  # noqa: ARG002
-        with _holding:
-            held = _held.pop(self.thing, [])
-        for connection in held:
-            connection.close()
+        held_connections.release(self.thing)
 
     def require_active(self, place: Place) -> None:  # noqa: ARG002
         import psycopg
 
-        with _holding:
-            held = [*_held.get(self.thing, ())]
-        for connection in held:
-            try:
-                for _ in range(2):  # the first may read why the server closes the connection, the second that it has
-                    connection.pgconn.consume_input()
-            except psycopg.Error as error:
-                raise _refused(self.url, error) from None
-
-    def _hold(self, connection: Connection[Any]) -> None:
-        with _holding:
-            _held.setdefault(self.thing, []).append(connection)
+        try:
+            held_connections.require_open(self.thing)
+        except psycopg.Error as error:
+            raise _refused(self.url, error) from None
 
     def _hold_lock(self) -> None:
         import psycopg
 
         connection = self._connect()
-        self._hold(connection)
+        hold(self.thing, connection)
         try:
-            connection.execute(f"SET lock_timeout = '{_LOCK_S}s'".encode())
-            connection.execute("SET idle_in_transaction_session_timeout = 0")
-            connection.execute(f"LOCK TABLE {self._quoted_table(connection)} IN ACCESS EXCLUSIVE MODE".encode())
+            execute(connection, f"SET lock_timeout = '{_LOCK_S}s'")
+            execute(connection, "SET idle_in_transaction_session_timeout = 0")
+            execute(connection, "BEGIN")
+            execute(connection, f"LOCK TABLE {self._quoted_table(connection)} IN ACCESS EXCLUSIVE MODE")
         except psycopg.Error as error:
             raise _refused(self.url, error) from None
 
@@ -193,17 +174,17 @@ class DependencyFault(Fault):
         wanted = _MOST if self.fill is True or self.fill is None else self.fill
         deadline_s = time.monotonic() + _FILL_S
         first = self._connect()
-        self._hold(first)
-        first.autocommit = True
+        hold(self.thing, first)
         held, refusals = 1, 0
         while held < wanted:
             try:
-                self._hold(self._open())
+                hold(self.thing, self._open())
             except (psycopg.Error, OSError) as error:
                 is_refusal = isinstance(error, psycopg.OperationalError) and not isinstance(
                     error, psycopg.errors.ConnectionTimeout
                 )
-                if is_refusal and self.fill is True and self._is_full(first):
+                if is_refusal and self.fill is True and (left := self._left(first)) <= 0:
+                    keep_full(self.thing, first, left, self._open)
                     return
                 refusals += 1  # another client may just have had the last connection
                 if not is_refusal or self.fill is not True or refusals > _REFUSALS:
@@ -214,18 +195,17 @@ class DependencyFault(Fault):
             if time.monotonic() > deadline_s:
                 raise HarnessError("fault-fill-too-slow", count=held, seconds=_FILL_S)
 
-    def _is_full(self, connection: Connection[Any]) -> bool:
-        """Whether the server has no connection left. libpq does not pass on the SQLSTATE of a refusal.
+    def _left(self, connection: Connection[Any]) -> int:
+        """How many connections the server has left. libpq does not pass on the SQLSTATE of a refusal.
 
         It would not be enough: 53300 is also that of a limit of the role or the database, which leaves some to others.
         """
         import psycopg
 
         try:
-            left = connection.execute(_LEFT).fetchone()
+            return left_on(connection)
         except psycopg.Error as error:
             raise _refused(self.url, error) from None
-        return left is not None and left[0] <= 0
 
     def _connect(self) -> Connection[Any]:
         try:
@@ -249,6 +229,7 @@ class DependencyFault(Fault):
             raise HarnessError("fault-dependency-url-split", url=redacted(self.url))
         return psycopg.connect(
             url,
+            autocommit=True,
             # Otherwise PGHOSTADDR, PGPORT or a PGSERVICE could select a server that is not allowed.
             hostaddr="",
             port=parts.port or _PORTS[self._server],
@@ -260,7 +241,7 @@ class DependencyFault(Fault):
         import psycopg
 
         try:
-            found = connection.execute("SELECT to_regclass(%s)", [self._quoted_table(connection)]).fetchone()
+            found = execute(connection, "SELECT to_regclass(%s)", self._quoted_table(connection)).fetchone()
         except psycopg.Error as error:  # a name of four parts, or an empty one
             raise _refused(self.url, error) from None
         return found is not None and found[0] is not None

@@ -24,7 +24,7 @@ _GAUGES = (
 )
 _COUNTERS = ("commits", "rollbacks", "blocks_hit", "blocks_read", "deadlocks", "temp_bytes")
 
-_OWN = "/* harness */ "
+OWN = "/* harness */ "
 """Marks the harness's own statements, which are not the target's."""
 _ACTIVITY = """
 SELECT count(*),
@@ -104,7 +104,7 @@ class PostgresqlSource(Source):
                     application_name="harness",
                     tcp_user_timeout=round(1000 * TIMEOUT_S),
                 )
-            return self._connection.execute((_OWN + query).encode()).fetchall()
+            return self._connection.execute((OWN + query).encode()).fetchall()
         except (psycopg.Error, OSError) as error:
             self.close()
             raise unreachable(self._url, error) from None

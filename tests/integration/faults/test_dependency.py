@@ -15,6 +15,7 @@ import redis
 from harness.errors import HarnessError
 from harness.faults.dependency import APPLICATION, DependencyFault
 from harness.faults.place import Place
+from harness.sources.postgresql import PostgresqlSource
 from tests.support.children import free_port, wait_until
 from tests.support.errors import harness_error
 from tests.support.faults import begun_elsewhere, open_files_limited
@@ -58,6 +59,26 @@ def test_no_connection_is_left_until_it_ends(server: PostgreSQL, place: Place) -
         fault.end(place)
     fault.end(place)
     assert wait_until(lambda: ours(server) == 0)
+
+
+def test_a_connection_that_another_client_closes_is_not_left(server: PostgreSQL, place: Place) -> None:
+    fault = DependencyFault(url=server.url, fill=True)
+    with psycopg.connect(server.url):
+        fault.begin(place)
+    try:
+        assert wait_until(lambda: is_refused(server))
+        fault.require_active(place)
+    finally:
+        fault.end(place)
+    assert wait_until(lambda: ours(server) == 0)
+
+
+def is_refused(server: PostgreSQL) -> bool:
+    try:
+        psycopg.connect(server.url).close()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 @pytest.fixture
@@ -141,6 +162,21 @@ def test_what_the_server_has_closed_is_no_longer_held(server: PostgreSQL, place:
     with harness_error("fault-dependency-refused"):
         fault.require_active(place)
     fault.end(place)
+
+
+def test_its_statements_are_not_counted_as_the_targets(server: PostgreSQL, place: Place) -> None:
+    url = server.new_database()
+    with psycopg.connect(url, autocommit=True) as client:
+        client.execute("CREATE EXTENSION pg_stat_statements")
+        client.execute("CREATE TABLE stock (id int)")
+    source = PostgresqlSource(url, [])
+    before = source.statements()
+    fault = DependencyFault(url=url, lock="stock")
+    fault.check(place)
+    fault.begin(place)
+    fault.end(place)
+    assert source.statements() == before
+    source.close()
 
 
 @pytest.mark.parametrize("effect", [{"fill": 20}, {"lock": "stock"}])
