@@ -48,8 +48,11 @@ class RedisSource(Source):
             info: Any = self._client.info()
         except (redis.RedisError, OSError, ValueError) as error:
             raise unreachable(self._url, error) from None
+        gauges = {name: float(info[field]) for field, name in _GAUGES.items() if field in info}
+        if "connected_clients" in gauges:
+            gauges["connected_clients"] -= 1  # ours
         return Values(
-            {name: float(info[field]) for field, name in _GAUGES.items() if field in info},
+            gauges,
             {name: float(info[name]) for name in _COUNTERS if name in info},
         )
 
