@@ -158,14 +158,26 @@ def _recovery(
         condition = as_before(_requests(run, calm[::-1], endpoint, variant)) if len(calm) >= _FEWEST_BEFORE_S else None
     if condition is None:
         return None
-    first = fault.seconds(0).stop
-    others = [other.seconds(_last(run)) for other in faults_of(run) if other is not fault]
-    watched: list[int] = []
-    for second in range(first, first + _WATCHED_S):
-        if second not in loaded or any(second in other for other in others):
-            break
-        watched.append(second)
-    return recovery(condition, _requests(run, watched, endpoint, variant), first, fault.end_s)
+    watched = _watched(run, fault)
+    return recovery(condition, _requests(run, watched, endpoint, variant), watched.start, fault.end_s)
+
+
+def watch_ended_by(run: RunRecording, fault: FaultTime) -> str | None:
+    """The name of the fault that ended the watch for the recovery from another one; None if the load did."""
+    after = _watched(run, fault).stop
+    return next((other.name for other in _others(run, fault) if after in other.seconds(_last(run))), None)
+
+
+def _watched(run: RunRecording, fault: FaultTime) -> range:
+    """The seconds after a fault, until the load ends or another fault begins."""
+    first, loaded = fault.seconds(0).stop, _loaded(run)
+    others = [other.seconds(_last(run)) for other in _others(run, fault)]
+    ends = (at for at in range(first, first + _WATCHED_S) if at not in loaded or any(at in other for other in others))
+    return range(first, next(ends, first + _WATCHED_S))
+
+
+def _others(run: RunRecording, fault: FaultTime) -> list[FaultTime]:
+    return [other for other in faults_of(run) if other is not fault]
 
 
 def _requests(run: RunRecording, seconds: Sequence[int], endpoint: str, variant: str) -> list[Aggregate]:

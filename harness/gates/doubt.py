@@ -64,6 +64,8 @@ class RunDoubt:
         if requests < needed:
             return message("gate-too-few-requests", requests=requests, seconds=seconds, needed=needed, **figures)
         ways = self._ways(settle)
+        if not comparison.baseline and found.observed.high is None:
+            return message("gate-unbounded", **figures)
         if not comparison.baseline:
             return message("gate-too-close", settle=ways[0], **figures)
         seen = message("gate-nothing-detectable")

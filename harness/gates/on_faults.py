@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.analysis.faults import fault_named, recovery_of
+from harness.analysis.faults import fault_named, recovery_of, watch_ended_by
 from harness.analysis.recovery import HOLD_S
 from harness.gates.requirement import Finding, side_of
 from harness.messages import Message, message
@@ -47,18 +47,21 @@ def judged_recovery(gate: Gate, run: RunRecording, record: PhaseRecord) -> Findi
         return Finding("inconclusive", message("gate-nothing-before-fault", fault=fault.name))
     unit, limit = comparison.unit, comparison.value
     status = side_of(comparison, found.took, limit)
+    by = watch_ended_by(run, fault) if status == "inconclusive" and not found.recovered else None
+    code = (_RECOVERED if found.recovered else _NOT_RECOVERED)[status]
     reason = Message(
-        (_RECOVERED if found.recovered else _NOT_RECOVERED)[status],
+        code if by is None else "gate-recovery-cut-off",
         {
             "metric": comparison.metric,
             "fault": fault.name,
             "observed": Estimate(found.took, unit),
             "limit": Limit(limit, unit),
             "condition": found.condition.source,
+            "other": by,
         },
     )
     settle = None
-    if status == "inconclusive":
+    if status == "inconclusive" and by is None:  # in a longer phase, the other fault would begin as early
         more_s = 0.0 if found.recovered else limit + HOLD_S - found.took.value
         settle = Settle(seconds=math.ceil(record.load_s + more_s) if more_s > 0 else None)
     return Finding(status, reason, found.took, limit, settle=settle)

@@ -101,6 +101,14 @@ def test_a_gate_on_the_recovery_waits_for_its_condition(
         assert result.observed == pytest.approx(6)
 
 
+def test_a_recovery_that_another_fault_cuts_off_names_that(tmp_path: Path) -> None:
+    run = recorded(tmp_path, gate("recovery_time < 9s after 'db slow'", "steady"), until_s=40.0, fault=None)
+    (result,) = judge(write_faults(run, SLOW, Broken("cache empty", 18.0, 20.0))).gates
+    assert (result.status, result.code) == ("inconclusive", "gate-recovery-cut-off")
+    assert result.params["other"] == "cache empty"
+    assert result.settle is None  # a longer phase would not settle it
+
+
 def test_what_would_settle_a_gate_under_a_fault_is_a_longer_fault(tmp_path: Path) -> None:
     result = judged(tmp_path, "error_rate < 49.5% during 'db slow'")
     assert (result.status, result.code) == ("inconclusive", "gate-too-close")
