@@ -129,7 +129,7 @@ class PhaseSeries:
                 for (begin, before), (end, after) in pairwise(counter)
             ]
         ).T
-        kept = self._kept(at_s)
+        kept = self._kept(at_s - lengths_s / 2)  # it grew before it was read
         return Counter(at_s[kept], lengths_s[kept], gained[kept]) if kept.any() else None
 
     def _kept(self, at_s: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -228,7 +228,7 @@ def _interval(statistic: str, series: Series) -> Interval | None:
 
 def _mean(values: Floats) -> Interval:
     mean = float(values.mean())
-    return _around(mean, (values - mean) / len(values))
+    return _around(mean, (values - mean) / len(values), _least(values))
 
 
 def _mean_of(quotient: Quotient) -> Interval | None:
@@ -236,12 +236,17 @@ def _mean_of(quotient: Quotient) -> Interval | None:
     if total <= 0:
         return None
     value = float(quotient.above.sum()) / total
-    return _around(value, (quotient.above - value * quotient.below) / total)
+    return _around(value, (quotient.above - value * quotient.below) / total, _least(quotient.above))
 
 
-def _around(value: float, deviations: Floats) -> Interval:
+def _least(values: Floats) -> float:
+    """What a mean of values cannot be below, of whatever time."""
+    return 0.0 if (values >= 0).all() else -math.inf
+
+
+def _around(value: float, deviations: Floats, least: float) -> Interval:
     if len(deviations) < FEWEST:
-        return Interval(value=value, low=-math.inf if value < 0 else 0.0, high=None)
+        return Interval(value=value, low=least, high=None)
     variance, degrees = block_variance(deviations)
     half = student(degrees) * math.sqrt(variance)
-    return Interval(value=value, low=value - half, high=value + half)
+    return Interval(value=value, low=max(least, value - half), high=value + half)

@@ -31,6 +31,8 @@ def title(metric: str) -> str:
     """A metric as a sentence names it: ``P95``, ``error rate``, ``CPU per request``."""
     if metric[:1] == "p" and metric[1:].isdigit():
         return metric.upper()
+    if "(" in metric:  # a name that somebody else has given: metric("pool_in_use").max
+        return metric
     return metric.replace("_", " ").replace("cpu", "CPU")
 
 

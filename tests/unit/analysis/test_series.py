@@ -71,6 +71,15 @@ def test_a_counter_that_was_reset_lost_nothing_that_is_known() -> None:
     assert figure('metric("orders_total").rate', series(counters(100, 110, 3, 8))) == (6, 6, 6)
 
 
+@pytest.mark.parametrize("read_at_s", [0.1, 0.4, 0.9])
+def test_a_counter_grew_before_it_was_read(read_at_s: float) -> None:
+    """All that was counted was in second 3, which is left out: before the reading at 4.1, or at 3.9."""
+    totals = [0.0 if at + read_at_s < 3.5 else 90.0 for at in range(8)]
+    readings = [MetricReading(1000 + at + read_at_s, "shop", {}, {"lost": total}) for at, total in enumerate(totals)]
+    found = PhaseSeries(readings, [SHOP], 1000.0, np.array([3.0]))
+    assert figure('metric("lost").rate', found) == (0, 0, 0)
+
+
 def test_the_mean_of_a_histogram_is_its_sum_by_its_count() -> None:
     readings = [
         MetricReading(1000.5 + at, "shop", counters={"took_sum": total, "took_count": count})
@@ -98,6 +107,15 @@ def test_a_quotient_of_counters_is_one_of_their_sums() -> None:
         assert found[0] == pytest.approx(0.8)
     assert figure('metric("hits").rate / metric("nothing").rate', series(readings)) is None
     assert figure('metric("hits").rate / metric("none").rate', series(counters(1, 1, 1, name="none"))) is None
+
+
+def test_what_cannot_be_negative_has_no_negative_bound() -> None:
+    misses = [0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    readings = [MetricReading(1000.5 + at, "shop", {"misses": value, "reads": 10.0}) for at, value in enumerate(misses)]
+    for text in ('metric("misses").mean', 'metric("misses").mean / metric("reads").mean'):
+        found = figure(text, series(readings))
+        assert found is not None
+        assert found[1] == 0
 
 
 @pytest.mark.parametrize("seconds", [10, 30, 120])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.messages import catalogue, message
-from harness.metrics.formatting import Amount, Estimate, Limit, number
+from harness.metrics.formatting import Amount, Estimate, Limit, number, title
 from harness.record.measurement import Interval
 
 
@@ -43,3 +43,15 @@ def test_an_amount_in_a_message_stays_a_number(monkeypatch: pytest.MonkeyPatch) 
     assert str(limit) == "the limit is 500 ms, or 500.0"
     assert limit.params["limit"] == 500
     assert json.dumps(limit.params) == '{"limit": 500.0}'
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("p95", "P95"),
+        ("cpu_per_request", "CPU per request"),
+        ('metric("db.cpu_wait").max', 'metric("db.cpu_wait").max'),
+    ],
+)
+def test_a_sentence_names_a_metric_in_words_but_a_series_by_its_name(metric: str, words: str) -> None:
+    assert title(metric) == words
