@@ -83,12 +83,12 @@ class PressureFault(Fault):
     def begin(self, place: Place) -> None:
         group = self._group(place)
         orders: list[tuple[str, dict[str, Any]]] = []
-        if self.cpu is not None:
-            orders += [("cpu", {"share": self.cpu})] * len(os.sched_getaffinity(0))
         if self.memory is not None:
             orders.append(("memory", {"size": self._memory(place), "floor": LEAST_MEMORY}))
         if self.disk is not None:
             orders.append(("disk", {"folder": self._folder, "size": self._disk()}))
+        if self.cpu is not None:  # last: it would delay the others, in a control group with a quota for seconds
+            orders += [("cpu", {"share": self.cpu})] * len(os.sched_getaffinity(0))
         for kind, settings in orders:
             self._press(kind, settings, group)
 

@@ -60,6 +60,16 @@ def test_a_share_of_all_cores_is_used() -> None:
         ended(fault)
 
 
+def test_what_presses_memory_need_not_wait_for_a_core() -> None:
+    fault = PressureFault(cpu=1.0, memory="32MiB")
+    fault.begin(NOWHERE)
+    try:
+        kinds = [process.cmdline()[-2] for process in sorted(presses(), key=psutil.Process.create_time)]
+        assert kinds == ["memory", *["cpu"] * len(os.sched_getaffinity(0))]
+    finally:
+        ended(fault)
+
+
 def test_pressure_that_ended_by_itself_has_failed(tmp_path: Path) -> None:
     given = GivenFault(name="busy", kind="pressure", phase="steady", settings={"cpu": 0.25})
     process = FaultProcess(Setup(faults=(given,), place=NOWHERE, log=str(tmp_path / "faults")), tmp_path / "log")
