@@ -54,8 +54,10 @@ def is_member(session: Session, run_id: str) -> bool:
     """Whether any baseline has that run."""
     if session.scalar(select(BaselineRow.run_id).filter_by(run_id=run_id).limit(1)) is not None:
         return True
-    run = session.get(RunRow, run_id)
-    return run is not None and run_id in members(session, Key(run.scenario, run.profile, run.fingerprint))
+    # Not the whole row, which may be damaged elsewhere.
+    query = select(RunRow.scenario, RunRow.profile, RunRow.fingerprint).where(RunRow.run_id == run_id)
+    run = session.execute(query).one_or_none()
+    return run is not None and run_id in members(session, Key(*run))
 
 
 def last_accepted(session: Session, key: Key) -> AcceptedRow | None:

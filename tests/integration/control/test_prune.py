@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sqlite3
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -145,6 +146,14 @@ def test_a_run_of_a_baseline_is_never_removed(reports: Path) -> None:
     assert left(reports) == ({runs[0]}, {runs[0]})
     with open_store(None, reports) as store:
         assert store.baseline_for("flash_sale", "load", "f1") is not None
+
+
+def test_a_run_whose_time_is_damaged_in_the_store_stops_nothing(reports: Path) -> None:
+    for number in (1, 2, 3):
+        made_run(reports, number)
+    with sqlite3.connect(reports / "store.sqlite") as database:
+        database.execute("UPDATE harness_run SET started_at = 'nonsense' WHERE run_id LIKE '%0002'")
+    assert counts(pruned(reports, 0)) == (3, 0, 0, 0)
 
 
 def _hold(path: Path, held: Event, enough: Event) -> None:
