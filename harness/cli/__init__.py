@@ -138,6 +138,9 @@ def main() -> None:
         complain(f"{error.strerror}{path}\n  Recorded results are kept.")
         sys.exit(ExitCode.BROKEN)
     except click.Abort:
+        from harness.control.interrupts import ignore_signals  # only here, so that --help stays fast
+
+        ignore_signals()
         complain("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except Exception:  # noqa: BLE001  (shown with its traceback)

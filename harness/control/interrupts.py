@@ -36,8 +36,18 @@ def raise_on_signals(*, ignored: int = 0) -> None:
 
     _handle(on_signal)
     if ignored:
-        # While Python ends, it restores the default handlers. A signal would then take the place of the exit code.
-        atexit.register(_handle, signal.SIG_IGN)
+        _ignore_at_the_end()
+
+
+def ignore_signals() -> None:
+    """Let no signal take the place of the exit code of a command that is about to end."""
+    _handle(lambda *_: None)
+    _ignore_at_the_end()
+
+
+def _ignore_at_the_end() -> None:
+    # While Python ends, it restores the default handlers of signals that it handles.
+    atexit.register(_handle, signal.SIG_IGN)
 
 
 class Interrupts:

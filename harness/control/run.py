@@ -90,8 +90,8 @@ def _run(
     with open_store(None, out) as store:
         folder = RunFolder.create(out, new_run_id(plan.scenario.name, plan.profile))
         with marked_as_running(folder):
-            write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
             try:
+                write_text(folder.plan, public.model_dump_json(indent=2) + "\n")
                 with ThreadPoolExecutor(1) as beside:
                     outcome = _run_in(
                         folder, plan, public, feeding, beside, store, observer, fork_server, listen_address

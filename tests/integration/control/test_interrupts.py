@@ -67,6 +67,29 @@ def test_only_a_second_signal_interrupts_a_command_that_shows_its_result() -> No
     assert not found.stderr  # nor does one while Python ends
 
 
+IS_INTERRUPTED_TWICE = """
+    import atexit, os, signal, sys
+    from harness.cli import main
+
+    class InterruptedImport:
+        def find_spec(self, name, *_):
+            if name == "harness.cli.doctor":
+                signal.raise_signal(signal.SIGINT)
+
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+    sys.meta_path.insert(0, InterruptedImport())
+    sys.argv = ["harness", "doctor"]
+    main()
+"""
+
+
+def test_a_second_ctrl_c_while_an_interrupted_command_ends_keeps_its_exit_code() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(IS_INTERRUPTED_TWICE)], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stderr.strip()) == (130, "harness: interrupted")
+
+
 NOTE_PIDS = """
 import os, pathlib, subprocess, time
 left = subprocess.Popen(["sleep", "100"])
