@@ -110,7 +110,8 @@ def _remove_abandoned() -> None:
 def _remove_worktree(path: Path) -> None:
     if (path / ".git").exists():
         with suppress(HarnessError):  # its repository may have been removed; the folder itself is removed nevertheless
-            _git("-C", str(path), "worktree", "remove", "--force", str(path))
+            # Twice: git locks a worktree while it checks it out, and may have been killed then.
+            _git("-C", str(path), "worktree", "remove", "--force", "--force", str(path))
 
 
 def _git(*arguments: str) -> str:

@@ -83,6 +83,12 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_of_a_running_
     assert left(project) == ([], 0)
 
 
+def test_a_checkout_that_was_cut_off_is_removed(project: Path) -> None:
+    with two_builds("v1", uncommitted=False) as (a, _):
+        git(project, "worktree", "lock", str(a.folder.parent))  # as git does until all files are there
+    assert left(project) == ([], 0)
+
+
 def test_a_base_that_cannot_be_checked_out_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def code(base: str) -> str:
         with pytest.raises(HarnessError) as raised, two_builds(base, uncommitted=False):
