@@ -27,12 +27,14 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 LOCK = ".running"
 """The process that makes a run holds a lock on this file of its folder until it ends."""
 _STARTED = "%Y%m%dT%H%M%SZ"
+_LONGEST_WORD = 100
+"""Of an id: it names a folder, for which file systems take 255 bytes, and a scenario may be many locustfiles."""
 
 
 def new_run_id(scenario: str, profile: str, now: datetime | None = None) -> str:
     """UTC time, scenario, profile, 4 random characters: sortable, unique, safe as a file name."""
     started = (now or datetime.now(UTC)).strftime(_STARTED)
-    words = [_UNSAFE.sub("_", word).strip("._") or "run" for word in (scenario, profile)]
+    words = [_UNSAFE.sub("_", word).strip("._")[:_LONGEST_WORD] or "run" for word in (scenario, profile)]
     return "-".join([started, *words, secrets.token_hex(2)])
 
 

@@ -20,6 +20,12 @@ def test_run_ids_sort_by_time_and_are_safe_file_names() -> None:
     assert new_run_id("a", "b") != new_run_id("a", "b")
 
 
+def test_the_names_of_many_locustfiles_make_an_id_that_a_file_system_takes(tmp_path: Path) -> None:
+    scenario = "+".join(f"locustfile_of_team_{number}" for number in range(20))
+    folder = RunFolder.create(tmp_path, new_run_id(scenario, "p" * 300))
+    write_text(folder.path.with_name(f".{folder.run_id}.pruned"), "")
+
+
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, check=lambda error: error.code == "run-folder-not-made"):
