@@ -56,8 +56,8 @@ def _bench(plan: BenchPlan, out: Path, on_output: Outlet) -> tuple[RunFolder, Su
     shown = plan.redacted()
     copies = artifact_location()
     with open_store(None, out) as store:
+        environment = capture_bench_environment(Path(plan.folder))  # first: Ctrl-C meanwhile leaves no folder
         folder = RunFolder.create(out, new_run_id(plan.suite, PROFILE))
-        environment = capture_bench_environment(Path(plan.folder))
         with marked_as_running(folder):
             write_text(folder.plan, shown.model_dump_json(indent=2) + "\n")
             write_json(folder.environment, environment.model_dump())
@@ -83,9 +83,9 @@ def _measure(folder: RunFolder, plan: BenchPlan, interrupts: Interrupts, on_outp
     ).write(folder.path / "request.json")
     started, begun = datetime.now(UTC), time.monotonic()
     command = pytest_command(plan, request, [*_MEASURED, f"--benchmark-json={folder.benchmarks.absolute()}"])
-    with Session(command, folder.log, on_output) as session:
+    with Session(command, folder.log, on_output, request) as session:
         ended = session.wait(lambda: interrupts.count)
-    request.unlink()
+    request.unlink(missing_ok=True)
     report = read_report(folder)
     try:
         _reject_empty(report, ended, plan, folder.log)

@@ -64,7 +64,7 @@ def _sampled(
     request = Request(
         report=str(report), secret_names=plan.secret_names, paths=plan.paths, only=(test,), pause_s=_PAUSE_S
     ).write(scratch / "request.json")
-    with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None) as session:
+    with Session(pytest_command(plan, request, _OPTIONS), folder.log, lambda _: None, request) as session:
         sampler = CpuSampler(lambda: session.pid, rated((_BUSY_THREADS,), None), folder)
         # Not before: py-spy cannot read a Python that is starting, or about to exec another.
         session.wait_for(report.exists, interrupts)

@@ -58,7 +58,9 @@ def trace_benchmarks(
         only=tuple(numbers),
         memory=str(folder.memory.absolute()),
     ).write(folder.memory / "request.json")
-    with Session(pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None) as session:
+    with Session(
+        pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None, request
+    ) as session:
         ended = session.wait(interrupts)
     for name in ("suite.json", "request.json"):
         (folder.memory / name).unlink(missing_ok=True)

@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if asked is None:
         return
     request = Request.model_validate_json(Path(asked).read_bytes())
+    Path(asked).unlink()  # from now on, pytest itself handles Ctrl-C
     add_secret_names(request.secret_names)
     if request.paths and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
         # pytest uses `testpaths`, through which it got them, only if it was started in its rootdir.

@@ -125,8 +125,12 @@ class Session:
     target is, so that nothing outlives the harness, however that ends.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, on_output: Callable[[str], None]) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, on_output: Callable[[str], None], request: Path | None = None
+    ) -> None:
+        """``request`` is the plugin's, which removes it as soon as pytest can end in order."""
         self._signalled = 0
+        self._request = request
         # Without xdist's variables: inside a test that xdist runs, pytest-benchmark would believe it is a worker.
         alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
         self._log = _SessionLog(log, on_output)
@@ -141,7 +145,10 @@ class Session:
         return self._process.pid
 
     def wait(self, interrupts: Callable[[], int]) -> Ended:
-        """Wait until it has ended. The first interrupt goes to pytest, which ends in order; the second kills it."""
+        """Wait until it has ended. The first interrupt goes to pytest, which ends in order; the second kills it.
+
+        So does one while pytest starts, for which pytest would show a traceback.
+        """
         while (status := self._process.poll()) is None:
             self._pass(interrupts())
         return Ended(status, interrupted=self._signalled > 0)
@@ -160,7 +167,8 @@ class Session:
 
     def _pass(self, interrupts: int) -> None:
         if interrupts > self._signalled:
+            in_order = interrupts == 1 and not (self._request and self._request.exists())
             with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.kill(self._process.pid, signal.SIGINT if interrupts == 1 else signal.SIGKILL)
+                os.kill(self._process.pid, signal.SIGINT if in_order else signal.SIGKILL)
             self._signalled = interrupts
         time.sleep(_POLL_S)

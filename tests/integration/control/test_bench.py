@@ -77,3 +77,33 @@ def test_memory_is_missed_only_of_what_was_measured(tmp_path: Path, monkeypatch:
     folder, summary = bench(plan, out=tmp_path / "reports", on_output=lambda _: None)
     assert set(read_memory(folder.benchmark_memory)) == {"test_x.py::test_traced"}
     assert [warning for warning in summary.warnings if "memray" in warning] == []
+
+
+def test_ctrl_c_while_pytest_starts_shows_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output: list[str] = []
+
+    def hear(text: str) -> None:
+        output.append(text)
+        if "importing" in text:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    (tmp_path / "conftest.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    (tmp_path / "test_x.py").write_text("def test_x(benchmark): benchmark(range, 1)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        bench(resolve_bench(["-s", "test_x.py"]), out=tmp_path / "reports", on_output=hear)
+    assert "Traceback" not in "".join(output)
+    assert list((tmp_path / "reports").glob("*/")) == []
+
+
+def test_ctrl_c_before_pytest_starts_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = tmp_path / "bin" / "git"  # asked for the commit
+    git.parent.mkdir()
+    git.write_text("#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{git.parent}:{os.environ['PATH']}")
+    (tmp_path / "test_x.py").write_text("def test_x(benchmark): benchmark(range, 1)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        bench(resolve_bench(["test_x.py"]), out=tmp_path / "reports", on_output=lambda _: None)
+    assert list((tmp_path / "reports").glob("*/")) == []
