@@ -17,7 +17,8 @@ from harness.cluster.listen_address import resolve_listen_address
 from harness.engine.fork_server import ForkServer
 from harness.messages import Message, Option, message
 from harness.plan.phases import MEMORY_PASS
-from harness.plan.profile import load_profile
+from harness.plan.problems import Problems
+from harness.plan.profile import load_profile, load_project
 from harness.plan.quick_run import QuickRun
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
@@ -126,6 +127,7 @@ def plans_of(
     # While the fork server imports the engine, this process imports what runs the scenario.
     Thread(target=quick_start.load, args=("harness.control.run",), daemon=True).start()
     chosen = load_profile(profile, scenario=scenario.partition(",")[0]) if profile else None
+    load_project(Path.cwd(), Problems())  # if it is not TOML: Locust reads it, too, and its error would name no file
     description = control.user_code.describe_scenario(
         scenario, arguments=arguments, tags=tags, exclude_tags=exclude_tags, fork_server=fork_server
     )

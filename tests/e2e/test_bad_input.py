@@ -98,6 +98,14 @@ def test_the_first_problem_is_named_with_its_place(
     assert not list(in_a_folder.glob("reports/*/plan.json"))
 
 
+def test_a_damaged_project_file_is_named_although_locust_reads_it_too(in_a_folder: Path) -> None:
+    written(in_a_folder, "scenario.py", SCENARIO)
+    written(in_a_folder, "pyproject.toml", "[tool.harness")
+    error = in_process.harness("run", "scenario.py").error
+    assert error is not None
+    assert (error.exit_code, error.code, error.where) == (2, "toml-invalid", "pyproject.toml:1")
+
+
 @pytest.mark.parametrize(("arguments", "shown"), [(["run"], "'SCENARIO'"), (["frobnicate"], "'frobnicate'")])
 def test_a_usage_error_names_what_is_missing_or_unknown(arguments: list[str], shown: str) -> None:
     done = CliRunner().invoke(cli, arguments)
