@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.control import artifacts
 from harness.errors import HarnessError
 from harness.messages import Option, alternatives
-from harness.record.run_folder import RunFolder, find_run
+from harness.record.run_folder import RunFolder, find_run, is_running
 
 if TYPE_CHECKING:
     from harness.store import ListedRun, Store
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 def find_or_fetch(run: str, out: Path) -> RunFolder:
     """The run folder that RUN names: a path, ``latest``, or the id of a run in ``out`` or of a copy.
 
-    A copy (``HARNESS_ARTIFACTS``) is fetched into ``out``. Raises :class:`HarnessError` if there is neither.
+    A copy (``HARNESS_ARTIFACTS``) is fetched into ``out``. Raises :class:`HarnessError` if there is neither, or the run
+    has not ended: it would be judged as one that was killed.
     """
+    folder = _found_or_fetched(run, out)
+    if is_running(folder, in_doubt=False):
+        raise HarnessError("run-not-ended", where=folder.run_id)
+    return folder
+
+
+def _found_or_fetched(run: str, out: Path) -> RunFolder:
     try:
         return find_run(run, out)
     except HarnessError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -168,15 +169,22 @@ def marked_as_running(folder: RunFolder) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def is_running(folder: RunFolder) -> bool:
-    """Whether a process of this machine, or of one that shares its files, is still making this run."""
+def is_running(folder: RunFolder, *, in_doubt: bool = True) -> bool:
+    """Whether a process of this machine, or of one that shares its files, is still making this run.
+
+    Without the permission to ask, as for the run of another user, it is ``in_doubt``.
+    """
     try:
         with (folder.path / LOCK).open("r+") as file:  # "r+": NFS gives an exclusive lock only to writers
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except (BlockingIOError, PermissionError):  # without the permission to ask, it is another user's
+    except BlockingIOError:
         return True
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return in_doubt
     return False
 
 

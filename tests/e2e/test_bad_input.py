@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.errors import problems_of
+from harness.record.run_folder import marked_as_running
 from tests.support import in_process
 from tests.support.recordings import record_run
 
@@ -135,6 +136,16 @@ def test_a_damaged_run_folder_is_reported_by_file(tmp_path: Path) -> None:
         (folder / name).write_bytes(kept)
     shutil.rmtree(folder / "cpu", ignore_errors=True)
     assert in_process.harness("gate", folder.name, cwd=tmp_path).exit_code in (0, 1, 3)
+
+
+@pytest.mark.parametrize("command", [["gate"], ["report"], ["baseline", "set"]])
+def test_a_run_in_progress_is_not_judged_as_a_killed_one(command: list[str], tmp_path: Path) -> None:
+    folder = record_run(tmp_path / "reports")
+    folder.summary.unlink(missing_ok=True)
+    with marked_as_running(folder):
+        result = in_process.harness(*command, "latest", cwd=tmp_path)
+    assert (result.exit_code, result.code) == (2, "run-not-ended"), result.err
+    assert not folder.summary.exists()
 
 
 def test_a_limit_of_the_machine_is_one_message(tmp_path: Path) -> None:
