@@ -7,6 +7,7 @@ PostgreSQL. That makes *look, then write* (replace a baseline, upgrade the table
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from harness.errors import HarnessError, how_to_install
@@ -23,6 +24,7 @@ from harness.store.address import VARIABLE, Address
 _Model = TypeVar("_Model", bound=BaseModel)
 
 _WAIT_S = 30
+_SHORT_WAIT_MS = 100
 _IDLE_S = 10
 """A runner that freezes, or is cut off, while it writes loses its turn after this time, before others give up."""
 
@@ -97,7 +99,20 @@ def _leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> N
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    deadline = time.monotonic() + _WAIT_S
+    # While SQLite itself waits for a lock, Python handles no signal: Ctrl-C would do nothing for all of that time.
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_SHORT_WAIT_MS}")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            if not writes:
+                connection.exec_driver_sql("PRAGMA schema_version")  # which takes the lock that all reading needs
+            break
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAIT_S * 1000}")
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def harness(
         redirect_stdout(out),
         redirect_stderr(err),
         borrowing(),
+        _handlers_kept(),
         ThreadPoolExecutor(1) as beside,
     ):
         patch.setattr(sys, "argv", ["harness", *map(str, words)])
@@ -89,6 +90,20 @@ def harness(
     return Said(
         ended.value.code, out.getvalue(), err.getvalue(), error=cause if isinstance(cause, HarnessError) else None
     )
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Restore the signal handlers that were set before: a command sets its own until its process ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def press_ctrl_c() -> None:

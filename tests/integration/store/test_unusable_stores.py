@@ -1,6 +1,7 @@
 """A store that cannot be used is reported in one message: which store, what is wrong, what would be right."""
 
 import contextlib
+import os
 import re
 import socket
 import sqlite3
@@ -17,6 +18,7 @@ from harness.store.database import writer
 from harness.store.tables import RunRow
 from tests.support import in_process
 from tests.support.baselines import make_entry, make_summary
+from tests.support.children import wait_until
 from tests.support.errors import harness_error
 from tests.support.postgresql import PostgreSQL
 from tests.support.small_disk import small_disk
@@ -112,6 +114,27 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
         assert raised.value.where == store.shown
         store.record_run(RunEntry(make_summary(), "f1", tmp_path))  # and once the other has ended, the store works
         assert len(store.list_runs()) == 1
+
+
+@pytest.mark.parametrize("words", [["runs"], ["baseline", "rm", "x"]])
+def test_ctrl_c_ends_the_wait_for_a_locked_store(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_WAIT_S", 10_000)
+    open_store(None, tmp_path / "reports").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "reports" / "store.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        def press() -> None:
+            wait_until(lambda: _opened(tmp_path / "reports" / "store.sqlite") > 1, what="the wait")
+            in_process.press_ctrl_c()
+
+        assert in_process.harness(*words, cwd=tmp_path, meanwhile=press).exit_code == 130
+
+
+def _opened(file: Path) -> int:
+    """How often this process has opened it."""
+    return [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()].count(str(file))
 
 
 def test_a_frozen_runner_does_not_hold_up_the_team(
