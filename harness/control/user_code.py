@@ -14,7 +14,7 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from harness.engine.fork_server import DESCRIBE, ForkedProcess, ForkServer
-from harness.errors import HarnessError, ManyProblemsError, first_problem
+from harness.errors import ExitCode, HarnessError, ManyProblemsError, first_problem
 from harness.plan.description import DescribeRequest, ScenarioDescription
 from harness.plan.locustfiles import find_locustfiles
 from harness.plan.utf8 import require_utf8
@@ -109,6 +109,7 @@ def run_child(
         except ValueError as error:
             if not in_time:
                 raise HarnessError("scenario-timeout", where=str(scenario), timeout_s=timeout_s) from error
+            _require_space(output, scenario)
             raise HarnessError(
                 "scenario-process-ended",
                 where=str(scenario),
@@ -137,6 +138,20 @@ def _ends(child: ForkedProcess, timeout_s: float, interrupted: Callable[[], bool
         if time.monotonic() > deadline:
             return False
     return True
+
+
+def _require_space(output: IO[bytes], scenario: Path) -> None:
+    """Raise if temporary files cannot grow: then the child ended because it could not write its result."""
+    try:
+        os.posix_fallocate(output.fileno(), output.tell(), _LAST_BYTES)
+    except OSError as error:
+        raise HarnessError(
+            "no-space-for-temporary-files",
+            where=str(scenario),
+            exit_code=ExitCode.BROKEN,
+            folder=tempfile.gettempdir(),
+            error=error.strerror,
+        ) from error
 
 
 def _end_of(errors: IO[bytes]) -> str:

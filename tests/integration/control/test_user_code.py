@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from harness.messages import Message, Option, message
 from harness.plan.description import ScenarioDescription
 from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.fork_servers import fork_server
+from tests.support.small_disk import fill, small_disk
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
@@ -453,3 +455,14 @@ def test_what_setup_leaves_running_lives_until_its_server_is_closed(tmp_path: Pa
         else:  # a copy of the hook's process ends with it
             wait_until(lambda: not server.has_strays(), what="the end of the copy")
     wait_until(lambda: have_ended(tmp_path), what="the end of what setup started")
+
+
+def test_a_full_disk_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scenario.py").write_text(USER)
+    with small_disk(tmp_path / "small", "64k") as small:
+        monkeypatch.setattr(tempfile, "tempdir", str(small))
+        fill(small)
+        with pytest.raises(HarnessError) as raised:
+            describe(tmp_path / "scenario.py")
+    assert (raised.value.code, raised.value.exit_code) == ("no-space-for-temporary-files", 4)
+    assert raised.value.params["folder"] == str(small)
