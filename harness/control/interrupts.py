@@ -7,15 +7,20 @@ running requests, the third kills the load.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_IMPORTING = "<frozen importlib._bootstrap>"
+_AGAIN_S = 0.01
 
 
 def raise_on_signals(*, ignored: int = 0) -> None:
@@ -26,8 +31,11 @@ def raise_on_signals(*, ignored: int = 0) -> None:
     terminals = _terminals()
     received = 0
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature of a handler)
+    def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal received
+        if frame is not None and frame.f_code.co_filename == _IMPORTING:
+            _signal_again(number)  # here, an exception might leave the import lock held: every thread would hang
+            return
         received += 1
         if number == signal.SIGHUP:
             _discard_output(terminals)
@@ -35,8 +43,27 @@ def raise_on_signals(*, ignored: int = 0) -> None:
             raise KeyboardInterrupt
 
     _handle(on_signal)
+    sys.unraisablehook = _on_swallowed
     if ignored:
         _ignore_at_the_end()
+
+
+def _on_swallowed(error: sys.UnraisableHookArgs) -> None:
+    """Python swallows what is raised in a destructor, or in the callback of a weak reference: interrupts, too."""
+    if issubclass(error.exc_type, KeyboardInterrupt):
+        _signal_again(signal.SIGINT)
+    else:
+        sys.__unraisablehook__(error)
+
+
+def _signal_again(number: int) -> None:
+    """Send this process the signal once more, a moment later."""
+
+    def send() -> None:
+        time.sleep(_AGAIN_S)
+        os.kill(os.getpid(), number)
+
+    _thread.start_new_thread(send, ())  # not a Thread: its start takes a lock, which the main thread may hold
 
 
 def ignore_signals() -> None:

@@ -94,14 +94,16 @@ def harness(
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Restore the signal handlers that were set before: a command sets its own until its process ends."""
+    """Restore what handles signals, and interrupts that Python swallows: a command sets its own until its end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
+    hook = sys.unraisablehook
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

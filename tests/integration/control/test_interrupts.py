@@ -67,6 +67,34 @@ def test_only_a_second_signal_interrupts_a_command_that_shows_its_result() -> No
     assert not found.stderr  # nor does one while Python ends
 
 
+WAITS = """
+    import signal, time
+    from harness.control.interrupts import raise_on_signals
+
+    class Ended:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    raise_on_signals()
+    try:
+        {}
+        print("went on", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "interrupted",
+    ["Ended()", "exec(compile('signal.raise_signal(signal.SIGINT)', '<frozen importlib._bootstrap>', 'exec'))"],
+)
+def test_a_signal_that_python_would_swallow_interrupts_later(interrupted: str) -> None:
+    program = textwrap.dedent(WAITS).format(interrupted)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=50)
+    assert (found.stdout.split("\n"), found.stderr) == (["went on", "interrupted", ""], "")
+
+
 IS_INTERRUPTED_TWICE = """
     import atexit, os, signal, sys
     from harness.cli import main
