@@ -8,6 +8,7 @@ before any test runs.
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -154,10 +155,15 @@ class _Recorder:
         rounds = {entry["fullname"]: entry["stats"].pop("data", []) for entry in output_json["benchmarks"]}
         write_rounds(Path(path), {test: seconds for test, seconds in rounds.items() if seconds})
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        self._report.finished = True
-        self._write()
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        former = signal.signal(signal.SIGINT, signal.SIG_IGN)  # now Ctrl-C would only lose what was measured
+        try:
+            yield
+            self._report.finished = True
+            self._write()
+        finally:
+            signal.signal(signal.SIGINT, former)
 
     def _write(self) -> None:
         write_text(Path(self._request.report), self._report.model_dump_json(indent=2) + "\n")

@@ -65,6 +65,14 @@ def session(
     return int(ended.ret), read_model(folder / "suite.json", SuiteReport)
 
 
+def test_ctrl_c_after_the_last_benchmark_loses_no_round(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_x="def test_fast(benchmark): benchmark(sum, [1, 2])\n")
+    pytester.makeconftest("import signal\ndef pytest_sessionfinish(): signal.raise_signal(signal.SIGINT)\n")
+    status, report = session(pytester)
+    assert (status, report.finished) == (0, True)
+    assert (Path(pytester.path) / "rounds.parquet").exists()
+
+
 def test_it_reports_every_benchmark_and_keeps_every_round(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_x=SUITE)
     status, report = session(pytester, gated=("test_fast", "test_each[2]", "test_x.py::test_*"))
