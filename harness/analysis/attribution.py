@@ -22,7 +22,15 @@ from harness.analysis.call_chains import above_and_below, is_outside_own_code, m
 from harness.analysis.comparability import of_same_load
 from harness.analysis.equal_speed import slower_than
 from harness.analysis.functions import Frame
-from harness.analysis.growth import MACHINE, MACHINE_AT_EQUAL_SPEED, growths_of, significant, smallest_growth
+from harness.analysis.growth import (
+    BETWEEN_QUEUES,
+    BETWEEN_RUNS,
+    MACHINE,
+    MACHINE_AT_EQUAL_SPEED,
+    growths_of,
+    significant,
+    smallest_growth,
+)
 from harness.analysis.measurement import measure
 from harness.analysis.nights import Nights
 from harness.analysis.pooled_profiles import pooled, slowed
@@ -102,12 +110,14 @@ def _attributed(run: RunRecording, records: Sequence[PhaseRecord], nights: Night
     if len(versions) > 1:
         found.notes.append(message("profiles-of-other-python", versions=sorted(map(str, versions))))
     named: set[str] = set()
+    between = BETWEEN_RUNS if threads is None or _queue_alike(threads) else BETWEEN_QUEUES
     if _is_comparable(python, "cpu", found):
-        _compare(python, found, named)
+        _compare(python, found, named, between)
     if threads is not None and _without_gil(python) > _WITHOUT_GIL and _is_comparable(threads, "threads", found):
-        _compare(threads, found, named)
+        _compare(threads, found, named, between)
     if not found.suspects and not found.notes:
-        tenth, half = (Amount(100 * smallest_growth(python.runs, python.before, share), "%") for share in (0.1, 0.5))
+        visible = (smallest_growth(python.runs, python.before, share, between) for share in (0.1, 0.5))
+        tenth, half = (Amount(100 * growth, "%") for growth in visible)
         found.notes.append(message("growth-visible", percent=tenth, of_half=half))
     for entries in (found.suspects, found.candidates):
         entries.sort(key=lambda suspect: suspect.cpu_ms_baseline - suspect.cpu_ms_run)
@@ -129,6 +139,16 @@ def _is_comparable(sides: _Sides, kind: ProfileKind, found: Attribution) -> bool
     return waiting <= _MOST_WAITING[kind]
 
 
+def _queue_alike(threads: _Sides) -> bool:
+    """Whether threads waited for the GIL or a core on both sides, or on none."""
+    return len({any(_waits(profile, "threads") for profile in side) for side in (threads.runs, threads.before)}) == 1
+
+
+def _waits(profile: PhaseProfile, kind: ProfileKind) -> bool:
+    """Whether its samples show where threads waited for a core."""
+    return (profile.busy or 0.0) > _MOST_WAITING[kind]
+
+
 def _without_gil(sides: _Sides) -> float:
     """The share of the CPU time that was used without the GIL, on the side where it was more."""
     shares = [0.0]
@@ -138,9 +158,9 @@ def _without_gil(sides: _Sides) -> float:
     return max(shares)
 
 
-def _compare(sides: _Sides, found: Attribution, named: set[str]) -> None:
+def _compare(sides: _Sides, found: Attribution, named: set[str], between: float) -> None:
     """Add what grew to ``found``, unless it calls or is called by one of ``named``, and name it there."""
-    growths = growths_of(sides.runs, sides.before, sides.machine)
+    growths = growths_of(sides.runs, sides.before, sides.machine, between)
     by_key = {growth.key: growth for growth in growths}
     samples = pooled(sides.runs).functions
     least_ms = SMALLEST_GROWTH * (pooled(sides.before).clock_ms or 0.0)
@@ -203,7 +223,7 @@ def _sides(
 def _that_worked(runs: Mapping[str, Sequence[PhaseProfile]], kind: ProfileKind) -> list[PhaseProfile]:
     """Each run's profile over its phases. Profiles that show where threads waited for a core count only if all do."""
     profiles = [pooled(parts) for parts in runs.values()]
-    return [profile for profile in profiles if (profile.busy or 0.0) <= _MOST_WAITING[kind]] or profiles
+    return [profile for profile in profiles if not _waits(profile, kind)] or profiles
 
 
 def earlier_profiles(run: RunRecording, phase: PhaseMeasurement, kind: ProfileKind) -> dict[str, PhaseProfile]:

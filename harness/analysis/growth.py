@@ -34,6 +34,9 @@ from harness.record.measurement import PhaseProfile
 BETWEEN_RUNS = 0.03
 """By how much a function's cost differs between runs of one build where the baseline does not show it: the relative
 standard deviation, without what all functions have in common. An assumption; it has not been measured."""
+BETWEEN_QUEUES = 0.15
+"""The same where threads queued for the GIL or a core on one side only: what they do where they release it then costs
+more. It is what ``benchmarks/attribution.py`` saw between runs of its threaded server."""
 MACHINE = 0.1
 """The same of all functions together: how much slower or faster a machine usually is from run to run."""
 MACHINE_AT_EQUAL_SPEED = 0.05
@@ -87,10 +90,16 @@ class Growth:
         return self.growth_ms / self.now_ms
 
 
-def growths_of(runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], machine: float = MACHINE) -> list[Growth]:
+def growths_of(
+    runs: Sequence[PhaseProfile],
+    before: Sequence[PhaseProfile],
+    machine: float = MACHINE,
+    functions: float = BETWEEN_RUNS,
+) -> list[Growth]:
     """Every function with a file that was sampled in these runs, against the baseline's. All profiles are scaled.
 
     ``machine``: by how much it usually is slower or faster, :data:`MACHINE` or :data:`MACHINE_AT_EQUAL_SPEED`.
+    ``functions``: the same of each, :data:`BETWEEN_RUNS` or :data:`BETWEEN_QUEUES`.
     """
     now, base = pooled(runs), pooled(before)
     keys = [key for key in now.functions if parse_frame(key).file]
@@ -98,7 +107,7 @@ def growths_of(runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], mac
     moved = np.array([credit.get(key, 0.0) for key in keys])
     count, own = totals(now, keys), own_samples(now, keys)
     of_machine = _machine_changes(now, base, _apart(runs, before), keys, machine)
-    between = _between_runs(keys, (runs, before)) ** 2 * _apart(runs, before)
+    between = _between_runs(keys, (runs, before), functions) ** 2 * _apart(runs, before)
     tested = (now, base, between, keys, of_machine)
     whole = _tested(*tested, count, totals(base, keys) + moved)
     of_own = _tested(
@@ -177,7 +186,9 @@ def significant(growths: Sequence[Growth], rate: float) -> float:
     return highest_that_counts(hypotheses.values(), rate)
 
 
-def smallest_growth(runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], share: float) -> float:
+def smallest_growth(
+    runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], share: float, functions: float = BETWEEN_RUNS
+) -> float:
     """By how much a function must grow to be found in four of five runs: a share of the CPU time of a request.
 
     For a function that had that ``share`` of the samples. All others show how fast the machine was: of a function with
@@ -188,7 +199,7 @@ def smallest_growth(runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile]
     keys = list(now.functions)
     usual = _middle(_dispersions(now, base, keys), own_samples(now, keys) + own_samples(base, keys))
     sampling = usual * sum(1 / (part * side.samples) for part in (share, 1 - share) for side in (now, base))
-    error = math.sqrt(sampling + BETWEEN_RUNS**2 * _apart(runs, before))
+    error = math.sqrt(sampling + functions**2 * _apart(runs, before))
     return share * math.expm1(_SURELY_FOUND * error)
 
 
@@ -258,13 +269,13 @@ def _dispersions(now: PhaseProfile, base: PhaseProfile, keys: Sequence[str]) -> 
     return np.asarray(np.maximum(1.0, (total + _PRIOR_DEGREES * max(1.0, usual)) / (degrees + _PRIOR_DEGREES)))
 
 
-def _between_runs(keys: Sequence[str], sides: Sequence[Sequence[PhaseProfile]]) -> Floats:
+def _between_runs(keys: Sequence[str], sides: Sequence[Sequence[PhaseProfile]], prior: float) -> Floats:
     """The relative standard deviation of each function's cost between runs of one build, from those of each side.
 
     It is that of its cost beside everything else, as growth is tested: samples show all functions of a run as dearer or
     cheaper alike.
     """
-    squares = np.full(len(keys), _PRIOR_DEGREES * BETWEEN_RUNS**2)
+    squares = np.full(len(keys), _PRIOR_DEGREES * prior**2)
     degrees = np.full(len(keys), float(_PRIOR_DEGREES))
     for runs in sides:
         counts = np.array([totals(run, keys) for run in runs])
