@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class Recorder:
         self._began = time.perf_counter()
         self._endpoints: dict[tuple[str, str], int] = {}
         """By (method, name): the endpoint's number, times :data:`_FLAGS`."""
+        self._numbers = count()
         self._new_endpoints: list[Wire] = []
         self._fold_at = math.inf
         """How many numbers are aggregated at a time; none before the run begins, as its second 0 is not known yet."""
@@ -228,7 +230,7 @@ class Recorder:
         key = (method, name)
         if len(self._endpoints) >= ENDPOINTS and key != OTHER_ENDPOINTS:
             return self._endpoints.get(OTHER_ENDPOINTS) or self._endpoint(*OTHER_ENDPOINTS)
-        number = len(self._endpoints)
+        number = next(self._numbers)  # not how many there are: a garbage collection here may record a response
         shown = (redacted(encodable(part)[:REDACTED_BYTES])[:_NAME_LENGTH] for part in key)
         self._new_endpoints.append([number, *shown])
         self._endpoints[key] = number * _FLAGS
