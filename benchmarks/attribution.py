@@ -104,20 +104,18 @@ def _record(out: Path, server: str, change: str, number: int, seconds: float, ov
     Path(done.folder.path).rename(parent / f"{change.replace(':', '-') or 'same'}-{number}")
 
 
-def _baselines(folders: Sequence[RunFolder], size: int) -> list[Baseline]:
+def _baselines(runs: Sequence[Measurement], fingerprint: str, size: int) -> list[Baseline]:
     """As many baselines as there are runs, of ``size`` runs each, so that each run is in equally many."""
-    recordings = [open_recording(folder) for folder in folders]
-    machine = recordings[0].environment
-    assert machine is not None
-    runs = [measure(recording) for recording in recordings]
-    found = []
-    for first in range(len(runs)):
-        chosen = [*runs[first:], *runs[:first]][:size]
-        of_first = chosen[0]
-        found.append(
-            Baseline(scenario=of_first.scenario, profile=of_first.profile, fingerprint=machine.fingerprint, runs=chosen)
+    of_first = runs[0]
+    return [
+        Baseline(
+            scenario=of_first.scenario,
+            profile=of_first.profile,
+            fingerprint=fingerprint,
+            runs=[*runs[first:], *runs[:first]][:size],
         )
-    return found
+        for first in range(len(runs))
+    ]
 
 
 def _compare(folder: RunFolder, baseline: Baseline) -> Attribution:
@@ -141,8 +139,13 @@ def _cases(out: Path, drawn: int, growths: Sequence[float], size: int) -> Iterat
     for server in sorted(path.name for path in out.iterdir() if path.is_dir()):
         folders = {path.name: RunFolder.open(path) for path in sorted((out / server).iterdir()) if "-" in path.name}
         same = [folder for name, folder in folders.items() if name.startswith("same-")]
+        machine = open_recording(same[0]).environment
+        assert machine is not None
+        runs = [measure(open_recording(folder)) for folder in same]
         compared = [
-            (now, baseline) for now in same for baseline in _baselines([run for run in same if run is not now], size)
+            (now, baseline)
+            for at, now in enumerate(same)
+            for baseline in _baselines([*runs[:at], *runs[at + 1 :]], machine.fingerprint, size)
         ]
         for now, baseline in compared:
             yield _case("clean", server, 0.0, "", _compare(now, baseline))
@@ -155,7 +158,7 @@ def _cases(out: Path, drawn: int, growths: Sequence[float], size: int) -> Iterat
         for name, folder in folders.items():
             function = name.partition("-")[0]
             if function != "same":
-                for baseline in _baselines(same, size):
+                for baseline in _baselines(runs, machine.fingerprint, size):
                     found = _compare(folder, baseline)
                     yield _case("real", server, _real_growth(folder, baseline), function, found)
 
