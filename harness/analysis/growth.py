@@ -94,12 +94,12 @@ def growths_of(
     runs: Sequence[PhaseProfile],
     before: Sequence[PhaseProfile],
     machine: float = MACHINE,
-    functions: float = BETWEEN_RUNS,
+    between: float = BETWEEN_RUNS,
 ) -> list[Growth]:
     """Every function with a file that was sampled in these runs, against the baseline's. All profiles are scaled.
 
     ``machine``: by how much it usually is slower or faster, :data:`MACHINE` or :data:`MACHINE_AT_EQUAL_SPEED`.
-    ``functions``: the same of each, :data:`BETWEEN_RUNS` or :data:`BETWEEN_QUEUES`.
+    ``between``: by how much each function usually differs, :data:`BETWEEN_RUNS` or :data:`BETWEEN_QUEUES`.
     """
     now, base = pooled(runs), pooled(before)
     keys = [key for key in now.functions if parse_frame(key).file]
@@ -107,8 +107,8 @@ def growths_of(
     moved = np.array([credit.get(key, 0.0) for key in keys])
     count, own = totals(now, keys), own_samples(now, keys)
     of_machine = _machine_changes(now, base, _apart(runs, before), keys, machine)
-    between = _between_runs(keys, (runs, before), functions) ** 2 * _apart(runs, before)
-    tested = (now, base, between, keys, of_machine)
+    variance = _between_runs(keys, (runs, before), between) ** 2 * _apart(runs, before)
+    tested = (now, base, variance, keys, of_machine)
     whole = _tested(*tested, count, totals(base, keys) + moved)
     of_own = _tested(
         *tested, own, own_samples(base, keys) + moved * own / np.maximum(count, 1) + moved_up(now, base, keys)
@@ -187,7 +187,7 @@ def significant(growths: Sequence[Growth], rate: float) -> float:
 
 
 def smallest_growth(
-    runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], share: float, functions: float = BETWEEN_RUNS
+    runs: Sequence[PhaseProfile], before: Sequence[PhaseProfile], share: float, between: float = BETWEEN_RUNS
 ) -> float:
     """By how much a function must grow to be found in four of five runs: a share of the CPU time of a request.
 
@@ -199,7 +199,7 @@ def smallest_growth(
     keys = list(now.functions)
     usual = _middle(_dispersions(now, base, keys), own_samples(now, keys) + own_samples(base, keys))
     sampling = usual * sum(1 / (part * side.samples) for part in (share, 1 - share) for side in (now, base))
-    error = math.sqrt(sampling + functions**2 * _apart(runs, before))
+    error = math.sqrt(sampling + between**2 * _apart(runs, before))
     return share * math.expm1(_SURELY_FOUND * error)
 
 

@@ -1,8 +1,8 @@
 """By how much the mean response time of all requests rose, where the baseline has the same phase.
 
-Requests that the phase's end cut off have no response time. If the target hangs, its mean says little, and its
-throughput says it all: users who wait send nothing. So where the mean's own interval does not show a rise, it comes
-from Little's law for a closed system (Denning & Buzen 1978, "The operational analysis of queueing network models", ACM
+Requests that the phase's end cut off have no response time. If the target hangs, the mean misses most of the wait, but
+the throughput shows it: users who wait send nothing. So if the mean's own interval shows no rise, the rise is computed
+by Little's law for a closed system (Denning & Buzen 1978, "The operational analysis of queueing network models", ACM
 Computing Surveys 10): users = throughput x (response time + wait time of users). The wait time is the same on both
 sides.
 """

@@ -149,7 +149,7 @@ class Question:
 
     @cached_property
     def mean_ms(self) -> Interval | None:
-        """By how much that rose; without a baseline, how much it was."""
+        """By how much :attr:`response_ms` rose; without a baseline, the whole of it."""
         if self.blocked_requests or not self.is_compared or self.record is None or self.measured is None:
             return self.response_ms
         return mean_rise(self.record.plan, self.measured, self.earlier)

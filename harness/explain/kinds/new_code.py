@@ -47,7 +47,10 @@ def causes(question: Question) -> Iterator[Cause]:
 
 
 def _innermost_new(stack: Stack, own: set[str], known: set[str]) -> Frame | None:
-    """The frame that no run of the baseline had. Comprehensions are parts of functions that are on the stack."""
+    """The innermost frame of own code that no run of the baseline had; None if it had all of them.
+
+    Comprehensions do not count: they are parts of functions that are on the stack, too.
+    """
     for frame in map(parse_frame, reversed(stack.frames)):
         if frame.file in own and frame.key not in known and not frame.function.endswith(">"):
             return frame

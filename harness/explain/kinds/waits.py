@@ -26,7 +26,7 @@ _MOSTLY = 0.5
 _MUCH = 0.2
 """Of the response time."""
 _OF_80_PERCENT = 0.65
-"""An interval of 80 % reaches so far, as a share of one of 95 %: 1.28 standard errors of 1.96."""
+"""The half-width of an 80 % interval, as a share of that of a 95 % interval: 1.28 standard errors of 1.96."""
 _CALLS = ("HTTP", "socket")
 """What ``downstream_time`` counts; the time of a database is another metric."""
 
@@ -70,7 +70,7 @@ def _asked_for(question: Question, waits: Sequence[WaitTime]) -> Sequence[WaitTi
 
 
 def _probably_grew(question: Question, ms: Interval) -> bool:
-    """Whether a wait grew by the narrower interval, and it is known which part of the rise it is."""
+    """Whether a wait grew by its 80 % interval, and it is known how much of the rise that explains."""
     whole = question.mean_ms
     return (
         whole is not None and whole.low > 0 and ms.high is not None and ms.value > _OF_80_PERCENT * (ms.high - ms.value)
