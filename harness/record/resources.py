@@ -6,11 +6,11 @@ Frames of kind ``resources``: ``epoch_s`` (wall clock), ``source`` (``target``, 
 ``cpu_s`` since its start.
 
 Of the target also ``waiting_percent`` (its threads in run queues, 100 = one thread all the time) and
-``throttled_percent``. Of the machine ``processes_percent`` (CPU of all processes), ``dependencies_percent`` (of
-servers that the target is connected to), ``others_percent`` (of those that are none of these, nor the target's nor the
-harness's), ``steal_percent`` (100 = all cores), ``pressure_percent`` (the time in
-which some process waited for a core), ``memory_pressure_percent``, ``disk_pressure_percent``, ``cores``,
-``received_bytes_per_s``, ``sent_bytes_per_s`` and ``retransmits_per_s`` (segments that TCP sent again).
+``throttled_percent``. Of the machine ``dependencies_percent`` (CPU of servers that the target is connected to),
+``others_percent`` (of processes that are none of these, nor the target's nor the harness's), ``steal_percent`` (100 =
+all cores), ``pressure_percent`` (the time in which some process waited for a core), ``memory_pressure_percent``,
+``disk_pressure_percent``, ``cores``, ``received_bytes_per_s``, ``sent_bytes_per_s`` and ``retransmits_per_s`` (segments
+that TCP sent again).
 Of :data:`REFERENCE_WORK` the CPU time of each of its tasks (``serialise_us``, ``handle_us``), which says how fast the
 machine was. Of :data:`OTHERS` the CPU of those of the others that used most, by the process's name (100 = one core), in
 seconds in which others were busy.

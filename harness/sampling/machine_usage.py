@@ -25,13 +25,12 @@ class MachineMeter:
         """Values by name (units in :mod:`harness.record.resources`)."""
         before, now = self._before, self._counters()
         self._before = now
-        at_s, processes_s, kernel_s, stolen_s, *stalled_s = (b - a for a, b in zip(before, now, strict=True))
+        at_s, busy_s, stolen_s, *stalled_s = (b - a for a, b in zip(before, now, strict=True))
         elapsed_s = max(at_s, 1e-6)
         memory = psutil.virtual_memory()
         return {
             # The kernel counts in ticks, so that a second may have a few too many.
-            "cpu_percent": 100 * min((processes_s + kernel_s) / elapsed_s, self._cores),
-            "processes_percent": 100 * processes_s / elapsed_s,
+            "cpu_percent": 100 * min(busy_s / elapsed_s, self._cores),
             "steal_percent": 100 * stolen_s / elapsed_s / self._cores,
             "pressure_percent": 100 * stalled_s[0] / elapsed_s,
             "memory_pressure_percent": 100 * stalled_s[1] / elapsed_s,
@@ -45,14 +44,12 @@ class MachineMeter:
 
     @staticmethod
     def _counters() -> tuple[float, ...]:
-        """The time, and seconds of all cores: in processes, in interrupts, stolen; and stalled for want of a core,
-        of memory, of the disk.
-        """
+        """The time, and seconds of all cores: busy, stolen; and stalled for want of a core, of memory, of the disk."""
         times = psutil.cpu_times()  # user time contains that of guests
         interrupts = getattr(times, "irq", 0.0) + getattr(times, "softirq", 0.0)
-        in_processes = times.user + times.nice + times.system
+        busy = times.user + times.nice + times.system + interrupts
         stalled = (_stalled_s(resource) for resource in ("cpu", "memory", "io"))
-        return time.monotonic(), in_processes, interrupts, getattr(times, "steal", 0.0), *stalled
+        return time.monotonic(), busy, getattr(times, "steal", 0.0), *stalled
 
 
 def _stalled_s(resource: str) -> float:

@@ -1,20 +1,41 @@
-"""Names the processes that take the cores from the target, while they do."""
+"""What the processes used that are neither the target's nor the harness's, and which they are."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from heapq import nlargest
 
+import psutil
+
 from harness.sampling.process_tree import all_pids, program_of
-from harness.sampling.tree_clock import own_cpu_s
+from harness.sampling.tree_clock import TreeClock, own_cpu_s
 
 _MOST = 8
 _LONGEST_S = 3.0
 """An older look says nothing of this moment."""
 
 
+class OthersClock:
+    """Adds up the CPU time of all processes of the machine but the known ones."""
+
+    def __init__(self) -> None:
+        self._known = TreeClock()
+        self._machine_s: float | None = None
+
+    def gained(self, known: Iterable[int]) -> float:
+        """CPU seconds since the last call, at least.
+
+        The clocks of machine and processes are read one after another. Where all cores are busy, whoever reads them
+        waits for a core in between, while the known processes go on. What was used meanwhile is nobody's.
+        """
+        begin_s = _in_processes_s()
+        known_s = self._known.gained(known)
+        before_s, self._machine_s = self._machine_s, _in_processes_s()
+        return 0.0 if before_s is None else max(0.0, begin_s - before_s - known_s)
+
+
 class OtherProcesses:
-    """What the processes used that are neither the target's nor the harness's.
+    """Names the processes that take the cores from the target, while they do.
 
     A look reads all processes of the machine, so it is made only in seconds in which others are busy.
     """
@@ -39,3 +60,9 @@ class OtherProcesses:
             if gained_s[pid] > 0 and (name := program_of(pid)):
                 found[name] = found.get(name, 0.0) + 100 * gained_s[pid] / elapsed_s
         return found
+
+
+def _in_processes_s() -> float:
+    """What all cores together have spent in processes since the machine booted."""
+    times = psutil.cpu_times()  # user time contains that of guests
+    return float(times.user + times.nice + times.system)

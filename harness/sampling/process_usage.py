@@ -12,7 +12,7 @@ import psutil
 from harness.record.resources import OTHERS, Line, LineChart, Reading, process_source
 from harness.sampling.dependencies import DependencyFinder
 from harness.sampling.machine_usage import MachineMeter
-from harness.sampling.other_processes import OtherProcesses
+from harness.sampling.other_processes import OtherProcesses, OthersClock
 from harness.sampling.process_tree import process_trees
 from harness.sampling.sampler import PID_UNKNOWN, During, PeriodicSampler, SamplerKind, SamplingContext
 from harness.sampling.tree_clock import TreeClock
@@ -81,7 +81,7 @@ class ProcessUsageSampler(PeriodicSampler):
         self._target = UsageMeter()
         self._generator = UsageMeter()
         self._machine = MachineMeter()
-        self._harness = TreeClock()
+        self._others_clock = OthersClock()
         self._dependencies = TreeClock()
         self._finder = DependencyFinder()
         self._others = OtherProcesses()
@@ -101,16 +101,16 @@ class ProcessUsageSampler(PeriodicSampler):
         machine, readings = self._machine.read(), []
         if roots := self._target_pids():
             pids, of_harness, serving = self._look(roots, now_epoch_s)
+            others_s = self._others_clock.gained({*pids, *of_harness, *serving})
             usage = self._target.read(_processes(pids), now_epoch_s)
             waited_s, throttled_s = self._run_queue.waited_s(pids), self._quota.throttled_s()
-            harness_s, serving_s = self._harness.gained(of_harness), self._dependencies.gained(serving)
+            serving_s = self._dependencies.gained(serving)
             if elapsed_s > 0:
                 usage["waiting_percent"] = 100 * waited_s / elapsed_s
                 usage["throttled_percent"] = 100 * throttled_s / elapsed_s
                 if serving:
                     machine["dependencies_percent"] = 100 * serving_s / elapsed_s
-                known_percent = usage["cpu_percent"] + 100 * (harness_s + serving_s) / elapsed_s
-                machine["others_percent"] = max(0.0, machine["processes_percent"] - known_percent)
+                machine["others_percent"] = 100 * others_s / elapsed_s
                 if machine["others_percent"] > _BUSY_PERCENT:
                     named = self._others.look({*pids, *of_harness, *serving}, now_epoch_s)
                     readings += [Reading(now_epoch_s, OTHERS, named)] if named else []

@@ -16,8 +16,10 @@ import pytest
 
 from harness.analysis.contamination import TAKEN, ReadingInterval, intervals_of
 from harness.record.resources import OTHERS, READINGS, Reading
-from harness.sampling.process_tree import process_trees
+from harness.sampling.other_processes import OthersClock
+from harness.sampling.process_tree import all_pids, process_trees
 from harness.sampling.process_usage import ProcessUsageSampler
+from harness.sampling.tree_clock import cpu_clock_s
 from tests.integration.sampling.test_process_usage import context, running
 from tests.support.children import wait_until
 from tests.support.targets import run_folder
@@ -131,3 +133,18 @@ def test_a_target_that_starves_itself_is_not_starved_by_others(tmp_path: Path) -
     assert min(waiting[1:]) > 100  # at least one thread waited all the time
     # All that others used, if it were in one second, would be enough to take the cores.
     assert used[1] - used[0] > TAKEN or not any(each.contaminated for each in intervals)
+
+
+def test_what_is_used_while_the_clocks_are_read_is_not_taken_by_others() -> None:
+    clock = OthersClock()
+    with running([sys.executable, "-c", "while True: pass"]) as process:
+
+        def slowly() -> Iterator[int]:
+            """All processes; their reader waits for a core before it comes to the busy one."""
+            begun_s = cpu_clock_s(process.pid)
+            yield from (pid for pid in all_pids() if pid != process.pid)
+            wait_until(lambda: cpu_clock_s(process.pid) > begun_s + 1.0)
+            yield process.pid
+
+        clock.gained(slowly())
+        assert clock.gained(all_pids()) < 0.5
