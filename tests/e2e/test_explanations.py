@@ -106,6 +106,8 @@ memory = false
 [target]
 environment = {{MODE = "{mode}", VENDOR = "{vendor}"}}
 """
+ATTEMPTS = 4
+"""Where other processes take the cores all the time, some short runs can name nothing else."""
 
 
 class Vendor(BaseHTTPRequestHandler):
@@ -143,10 +145,14 @@ def explained(tmp_path: Path, vendor: str) -> Any:
         )
         target = f"{sys.executable} app.py {{port}}"
         words = ("run", "visitors.py", "--profile", "visitors.toml", "--target", target, "--json")
-        explanations = harness(*words, store="sqlite:///store.db", cwd=tmp_path).json["explanations"]
-        found: dict[str, Any] = next((each for each in explanations if each["phase"] == "steady"), {"causes": []})
-        # Other tests may take the cores.
-        return [cause for cause in found["causes"] if cause["kind"] not in ("cores-taken", "generator")]
+        causes: list[dict[str, Any]] = []
+        for attempt in range(ATTEMPTS):
+            explanations = harness(*words, store=f"sqlite:///store{attempt}.db", cwd=tmp_path).json["explanations"]
+            causes = next((each["causes"] for each in explanations if each["phase"] == "steady"), [])
+            found = [cause for cause in causes if cause["kind"] not in ("cores-taken", "generator")]
+            if found or not causes:
+                return found
+        return causes
 
     return run
 
