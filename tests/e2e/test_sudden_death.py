@@ -150,7 +150,7 @@ def test_ctrl_c_works_while_the_load_master_imports_the_scenario(tmp_path: Path)
     typed = words(tmp_path)
     (tmp_path / "visit.py").write_text(slow + SCENARIO)
     result = harness(*typed, cwd=tmp_path, meanwhile=press)
-    assert time.monotonic() - pressed_s < 15
+    assert time.monotonic() - pressed_s < 40  # the import takes 50 s
     assert result.exit_code == 130, result.err
     wait_until(lambda: not running_in(tmp_path), what="the end of all processes")
     assert not list(tmp_path.glob("reports/*/plan.json")), "a run that never began"

@@ -83,7 +83,7 @@ def test_a_target_without_python_has_no_pass_in_which_nothing_is_recorded(tmp_pa
     words = ("--target", nginx_target(tmp_path).command, "--set", "sampling.memory.duration=30s", "--json")
     summary = harness("run", scenario(tmp_path, "2s"), *words, cwd=tmp_path).json
     assert [phase["name"] for phase in summary["phases"]] == ["steady"]
-    assert summary["duration_s"] < 15
+    assert summary["duration_s"] < 30
     codes = [notice["code"] for notice in summary["notices"]]
     assert len({"target-not-python", "target-seen-by-perf"} & {*codes}) == 1
     assert not any(code.startswith("memory-") for code in codes)

@@ -190,12 +190,12 @@ def test_invalid_http_and_clients_that_hang_disturb_no_other_client(receiver: Ot
     hanging.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
     with socket.create_connection((receiver.host, receiver.port)) as peer:
         peer.sendall(b"\x16\x03\x01\x02\x00 a TLS greeting")
-        peer.settimeout(5)
+        peer.settimeout(20)
         assert peer.recv(100)[:12] in (b"HTTP/1.1 400", b"")
     assert post(receiver, as_protobuf()) == 200
     began = time.monotonic()
     assert len(received(receiver, tmp_path).spans) == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9  # its body would be waited for for 10 s
     hanging.close()
 
 

@@ -124,7 +124,7 @@ def test_without_the_cache_the_database_is_read() -> None:
         begun = time.monotonic()
         for product_id in range(1, 21):
             assert get(shop.url, f"/products/{product_id}")["id"] == product_id
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15  # else each of them would wait for the cache
         assert is_unavailable(buyer.http.get("/cart"))
         server.resume()
         wait_until(lambda: buyer.buy(1).status_code == 201, what="a sale")

@@ -14,6 +14,8 @@ class HeldVendor:
     def __init__(self) -> None:
         self.url = ""
         self.status = 200
+        self.posted: list[str] = []
+        """The path of each POST that has come in."""
         self.charged = threading.Event()
         self.release = threading.Event()
 
@@ -28,6 +30,7 @@ def held_vendor() -> Iterator[HeldVendor]:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            vendor.posted.append(self.path)
             vendor.charged.set()
             vendor.release.wait(20)
             self.send_response(vendor.status)

@@ -164,12 +164,12 @@ def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
 )
 def test_a_target_that_never_gets_healthy_is_ended_and_the_cause_reported(tmp_path: Path, code: str, seen: str) -> None:
     plan = script_target(
-        tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=2.5
+        tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{code}", ready_timeout_s=6.0
     )
     with pytest.raises(HarnessError) as raised:
         start_target(plan, run_folder(tmp_path))
     assert (raised.value.code, raised.value.exit_code) == ("target-not-ready", ExitCode.BROKEN)
-    assert (raised.value.params["timeout_s"], raised.value.params["path"]) == (2.5, "/health")
+    assert (raised.value.params["timeout_s"], raised.value.params["path"]) == (6.0, "/health")
     happened = raised.value.params["seen"]
     assert isinstance(happened, Message)
     assert happened.code == seen

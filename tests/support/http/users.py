@@ -76,6 +76,15 @@ class Driven:
         finally:
             task.kill()
 
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Let the event loop run until ``holds()``."""
+
+        def wait() -> None:
+            while not holds():
+                gevent.sleep(0.01)
+
+        self.call(wait)
+
     def request(self, method: str, url: str, **options: Any) -> Any:
         """``client.request`` in :meth:`call`."""
         return self.call(lambda: self.client.request(method, url, **options))

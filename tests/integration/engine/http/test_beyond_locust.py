@@ -95,10 +95,10 @@ def test_each_wait_has_its_full_timeout() -> None:
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:
-            gevent.sleep(0.2)
+            gevent.sleep(0.35)
             peer.send(ok())
 
-    with hostile_server(script) as server, driven(HARNESS, server.url, network_timeout=1.0) as user:
+    with hostile_server(script) as server, driven(HARNESS, server.url, network_timeout=2.0) as user:
         for _ in range(7):
             assert user.get("/").error is None
 
@@ -112,7 +112,7 @@ def test_exchange_timeout_includes_redirects() -> None:
     with hostile_server(script) as server, driven(HARNESS, server.url, exchange_timeout=0.5) as user:
         error = user.get("/").error
         assert (error.kind, error.params["limit_s"]) == ("response-too-slow", 0.5)
-        assert 1 < len(server.requests) < 7
+        assert len(server.requests) < 7
 
 
 def test_exchange_timeout_includes_uploads() -> None:

@@ -287,7 +287,9 @@ def test_max_retries(user_of: Callable[..., Driven], method: str, times: int) ->
     with hostile_server(script) as server:
         user = user_of(server.url, network_timeout=0.1, max_retries=2)
         response = user.request(method, "/", data="x")
-        assert (response.status_code, len(server.requests), len(user.recorded)) == (0, times, 1)
+        assert (response.status_code, len(user.recorded)) == (0, 1)
+        user.wait_until(lambda: len(server.requests) >= times)  # on a busy machine, it reads them later
+        assert len(server.requests) == times
 
 
 def test_a_retry_that_succeeds(user_of: Callable[..., Driven]) -> None:
@@ -328,14 +330,12 @@ def test_network_timeout_applies_to_each_wait(user_of: Callable[..., Driven]) ->
     def script(peer: Peer) -> None:
         while peer.request() is not None:
             for piece in (ok()[:20], ok()[20:-2], ok()[-2:]):
-                gevent.sleep(0.08)
+                gevent.sleep(0.6)
                 peer.send(piece)
 
     with hostile_server(script) as server:
-        user = user_of(server.url, network_timeout=0.6)
-        for _ in range(3):
-            assert (user.get("/").content, user.last["exception"]) == (b"sound", None)
-        assert server.connections == 1
+        user = user_of(server.url, network_timeout=1.6)
+        assert (user.get("/").content, user.last["exception"]) == (b"sound", None)
 
 
 def test_exchange_timeout_applies_to_a_request_and_its_redirects() -> None:

@@ -225,5 +225,4 @@ def test_users_killed_at_any_point_leave_no_connection() -> None:
             gevent.sleep(0.003 * (i % 4))
             task.kill()
         assert all(isinstance(task.value, gevent.GreenletExit) for task in tasks)
-        gevent.sleep(0.1)
-        assert ended == server.connections
+        users[0].wait_until(lambda: ended == server.connections)

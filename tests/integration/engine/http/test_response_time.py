@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -17,6 +19,11 @@ from tests.support.http.nginx import start_nginx
 from tests.support.http.users import HARNESS, Driven, driven
 
 BUSY_S = 1.0
+
+
+def is_not_in(response_time_s: Callable[[], float]) -> bool:
+    """Whether :data:`BUSY_S` is no part of a response time. Where others have the cores, the server itself is slow."""
+    return any(0 < response_time_s() < BUSY_S / 2 for _ in range(5))
 
 
 def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
@@ -35,24 +42,29 @@ def busy_while_it_is_answered(user: Driven, url: str, **options: Any) -> Any:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_busy_worker_does_not_delay_the_end_of_a_response(echo: Echo, stream: bool) -> None:
-    with driven(HARNESS, echo.url) as user:
+    def response_time_s() -> float:
         response = busy_while_it_is_answered(user, "/echo", stream=stream)
-        assert response.elapsed.total_seconds() < BUSY_S / 2
         assert response.content  # a stream is recorded when its body has ended
-        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+        return max(float(response.elapsed.total_seconds()), float(user.last["response_time"]) / 1000)
+
+    with driven(HARNESS, echo.url) as user:
+        assert is_not_in(response_time_s)
 
 
 def test_a_busy_worker_does_not_delay_it_with_catch_response(echo: Echo) -> None:
-    with driven(HARNESS, echo.url) as user:
+    def response_time_s() -> float:
         with busy_while_it_is_answered(user, "/echo", catch_response=True) as response:
             response.success()
-        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+        return float(user.last["response_time"]) / 1000
+
+    with driven(HARNESS, echo.url) as user:
+        assert is_not_in(response_time_s)
 
 
 def test_the_time_begins_when_the_request_is_sent_together_with_others(echo: Echo) -> None:
     """Users that run before it is sent are no part of it."""
-    with driven(HARNESS, echo.url) as user:
-        user.get("/echo")
+
+    def response_time_s() -> float:
         begin: Waiter[None] = Waiter()
 
         def send_after_others() -> None:
@@ -66,11 +78,18 @@ def test_the_time_begins_when_the_request_is_sent_together_with_others(echo: Ech
             return user.client.get("/echo")
 
         response = user.call(ask)
-        assert 0 < response.elapsed.total_seconds() < BUSY_S / 2
-        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+        return max(float(response.elapsed.total_seconds()), float(user.last["response_time"]) / 1000)
+
+    with driven(HARNESS, echo.url) as user:
+        user.get("/echo")
+        assert is_not_in(response_time_s)
 
 
-def test_a_busy_worker_does_not_delay_it_over_tls(tmp_path: Any) -> None:
+def test_a_busy_worker_does_not_delay_it_over_tls(tmp_path: Path) -> None:
+    def response_time_s() -> float:
+        busy_while_it_is_answered(user, "/")
+        return float(user.last["response_time"]) / 1000
+
     certificate = Authority.new(tmp_path).issue("localhost")
     port = free_port()
     server = f"""server {{
@@ -80,5 +99,4 @@ def test_a_busy_worker_does_not_delay_it_over_tls(tmp_path: Any) -> None:
       location / {{ return 200 "sound"; }}
     }}"""
     with start_nginx(tmp_path, server, port), driven(HARNESS, f"https://127.0.0.1:{port}") as user:
-        busy_while_it_is_answered(user, "/")
-        assert 0 < user.last["response_time"] < 1000 * BUSY_S / 2
+        assert is_not_in(response_time_s)
