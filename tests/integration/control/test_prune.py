@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
 import sqlite3
+import sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from harness.store.windows import Key
 from tests.support.baselines import make_entry, make_measurement, make_summary
 from tests.support.in_process import Said, harness
 from tests.support.plans import make_plan, steady
+from tests.support.small_disk import small_disk
 
 
 def prune(reports: Path, *words: str) -> Said:
@@ -196,46 +199,42 @@ def assert_pruned(reports: Path) -> None:
     assert prune(reports, "--keep", "0").exit_code == 0
 
 
-class _Cut(BaseException):
-    """As when the process is killed."""
+def _die_at_removal(reports: Path, files: int) -> None:
+    left = iter(range(files))
+
+    def on_audit(event: str, _: object) -> None:
+        if event == "os.remove" and next(left, None) is None:
+            os._exit(9)
+
+    sys.addaudithook(on_audit)
+    pruned(reports, 0)
+
+
+def kill_at_removal(reports: Path, files: int) -> None:
+    """Prune in a process that ends at once, as when it is killed, when it has removed so many files."""
+    process = multiprocessing.get_context("fork").Process(target=_die_at_removal, args=(reports, files))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 9
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
-def test_what_an_earlier_call_was_cut_off_from_is_ended_by_the_next(
-    after: int, reports: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_an_earlier_call_was_cut_off_from_is_ended_by_the_next(after: int, reports: Path) -> None:
     run = made_run(reports, 1)
-
-    def rmtree(path: Path) -> None:
-        for file in sorted(path.iterdir())[:after]:  # plan.json is the first of them
-            file.unlink()
-        raise _Cut
-
-    with monkeypatch.context() as patch, open_store(None, reports) as store:
-        patch.setattr("harness.control.prune.shutil.rmtree", rmtree)
-        with pytest.raises(_Cut):
-            control.prune(reports, store, keep=0)
+    kill_at_removal(reports, after)
     assert left(reports) == (set(), {run})
     assert prune(reports, "--keep", "0").exit_code == 0
     assert left(reports) == (set(), set())
     assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
 
 
-def test_what_is_left_of_a_renamed_folder_is_removed_by_the_next(
-    reports: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_of_a_renamed_folder_is_removed_by_the_next(reports: Path) -> None:
     run = made_run(reports, 1, stored=False)
     (reports / run).rename(reports / "before the change")
-    with monkeypatch.context() as patch, open_store(None, reports) as store:
-        patch.setattr("harness.control.prune.shutil.rmtree", _cut)
-        with pytest.raises(_Cut):
-            control.prune(reports, store, keep=0)
+    kill_at_removal(reports, 0)
+    assert not (reports / "before the change").exists()
     assert prune(reports, "--keep", "0").exit_code == 0
     assert [path.name for path in reports.iterdir()] == ["store.sqlite"]
-
-
-def _cut(_: Path) -> None:
-    raise _Cut
 
 
 def test_a_row_whose_folder_cannot_be_looked_at_goes_as_of_another_machine(reports: Path) -> None:
@@ -298,27 +297,18 @@ def test_a_run_whose_folder_is_on_another_machine_loses_its_row(reports: Path) -
     assert left(reports) == (set(), set())
 
 
-def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(
-    reports: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_removed_is_reported_and_kept_and_stops_nothing(reports: Path) -> None:
     removed, stuck, damaged = made_run(reports, 1), made_run(reports, 2), made_run(reports, 3, stored=False)
     (reports / damaged / "plan.json").write_text("{}")
-    rmtree = shutil.rmtree
-
-    def as_another_user(path: Path) -> None:
-        if stuck in path.name:
-            raise PermissionError(13, "Permission denied", str(path))
-        rmtree(path)
-
-    monkeypatch.setattr("harness.control.prune.shutil.rmtree", as_another_user)
-    with open_store(None, reports) as store:
+    (reports / stuck).rename(reports.parent / stuck)
+    with small_disk(reports / "mounted", "1m") as mounted, open_store(None, reports) as store:
+        shutil.copytree(reports.parent / stuck, mounted, dirs_exist_ok=True)
         result = control.prune(reports, store, keep=0)
     assert [run.run_id for run in result.removed] == [removed]
-    damage, permission = result.errors
+    damage, busy = result.errors
     assert f"{damaged}/plan.json" in str(damage.where)
-    assert (permission.code, permission.params["reason"]) == ("prune-not-removable", "Permission denied")
+    assert (busy.code, busy.params["reason"]) == ("prune-not-removable", os.strerror(errno.EBUSY))
     assert left(reports)[1] == {stuck}
-    monkeypatch.undo()
     assert prune(reports, "--keep", "0").exit_code == 2  # the damaged one is still there
     assert left(reports)[1] == set()
 
