@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import AnyStr, Protocol, TypeVar
 
@@ -16,6 +17,8 @@ from harness.prctl import die_with_parent
 
 Value = TypeVar("Value")
 
+_PORTS = range(15_000, 32_000)
+"""Below those that Linux gives to outgoing connections, of which parallel tests make thousands."""
 _SETPRIV = shutil.which("setpriv") or "setpriv"
 
 
@@ -63,11 +66,12 @@ def killed_at_end(process: subprocess.Popen[AnyStr]) -> Iterator[subprocess.Pope
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nothing listens on, and that no outgoing connection takes before the caller does."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(ready: Callable[[], Value], *, seconds: float = 60, what: str = "it") -> Value:
