@@ -19,7 +19,7 @@ from harness.recording.run import RunRecording
 from tests.support.children import wait_until
 from tests.support.command import latest_run
 from tests.support.counting_server import CountingServer
-from tests.support.in_process import harness, running_in
+from tests.support.in_process import Said, harness, running_in
 from tests.support.targets import HTTP_SERVER
 
 SCENARIO = """
@@ -67,16 +67,23 @@ def recorded(folder: Path) -> RunRecording:
     return run
 
 
-@pytest.mark.alone  # while other tests run, the load generator is the bottleneck
-def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_path: Path) -> None:
-    scenario = written(tmp_path, CLOSED + OPEN)
+def beside_a_slower_one(scenario: Path, folder: Path) -> tuple[Said, dict[str, int]]:
+    """A duet of a server and a slower one, and what both have served."""
     with ExitStack() as running:
         a, b = (running.enter_context(CountingServer().running()) for _ in range(2))
         b.delay_s = 0.06
-        result = harness(
-            *("duet", scenario, "--profile", "load.toml", "--a-url", a.url, "--b-url", b.url, "--json"), cwd=tmp_path
-        )
-        served = {"a": a.served.total(), "b": b.served.total()}
+        urls = ("--a-url", a.url, "--b-url", b.url)
+        said = harness("duet", scenario, "--profile", "load.toml", *urls, "--json", cwd=folder)
+        return said, {"a": a.served.total(), "b": b.served.total()}
+
+
+@pytest.mark.alone  # while other tests run, the load generator is the bottleneck
+def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_path: Path) -> None:
+    scenario = written(tmp_path, CLOSED + OPEN)
+    for _ in range(3):  # where something beside the tests takes the cores, a run comes to no verdict
+        result, served = beside_a_slower_one(scenario, tmp_path)
+        if result.exit_code not in (3, 4):
+            break
     assert result.exit_code == 1, result.err
     summary = result.json
     assert summary["verdict"] == "fail"

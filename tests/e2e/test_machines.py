@@ -15,7 +15,7 @@ from statistics import median
 
 from harness.record.journal import Journal, JournalFollower, read_journal
 from tests.support.children import die_with_the_tests, wait_until
-from tests.support.command import REPOSITORY, finish
+from tests.support.command import REPOSITORY, finish, wait_until_recorded
 from tests.support.networks import Machine, Network, network
 
 SECRET = "a secret of this test alone"
@@ -84,16 +84,7 @@ class Field:
 
     def journal(self, seconds: int) -> JournalFollower:
         """The journal of the current run, once it has this many seconds."""
-        path = wait_until(lambda: next(self.folder.glob("*/journal"), None), seconds=60, what="the run's begin")
-        assert path is not None
-        follower = JournalFollower(path)
-
-        def grown() -> bool:
-            follower.poll()
-            return len(follower.journal.seconds) >= seconds
-
-        wait_until(grown, seconds=60, what=f"second {seconds}")
-        return follower
+        return wait_until_recorded(self.folder, seconds)
 
     def served(self) -> dict[str, list[float]]:
         """By the client's address: when the target was asked."""

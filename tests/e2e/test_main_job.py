@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 from harness.record.journal import read_journal
 from harness.record.profiles import read_folded
-from tests.support.children import wait_until
-from tests.support.command import REPOSITORY, latest_run
+from tests.support.command import REPOSITORY, latest_run, wait_until_recorded
 from tests.support.engine import requests_by_endpoint
 from tests.support.in_process import Said, harness, press_ctrl_c
 from tests.support.shop_process import start_shop
@@ -54,6 +52,10 @@ SOUND = (0, 3, 4)
 """Exit codes of a run on a sound target: 3 and 4 if other tests leave the generator no time."""
 
 
+ATTEMPTS = 3
+"""Where something beside the tests takes the cores, a run comes to no verdict."""
+
+
 def served_by(url: str) -> Counter[str]:
     """What the shop itself counted, by endpoint as the scenario names it."""
     counts: Counter[str] = Counter()
@@ -74,8 +76,12 @@ def widths(folded: Path) -> Counter[str]:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     """The main job on a shop as it should be: the folder it was called in, and how it ended."""
-    cwd = tmp_path_factory.mktemp("sound")
-    return cwd, harness("run", FLASH_SALE, *JUDGED, "--json", cwd=cwd)
+    for _ in range(ATTEMPTS):
+        cwd = tmp_path_factory.mktemp("sound")
+        ran = harness("run", FLASH_SALE, *JUDGED, "--json", cwd=cwd)
+        if ran.exit_code not in (3, 4):
+            break
+    return cwd, ran
 
 
 @pytest.mark.alone
@@ -157,8 +163,7 @@ def test_ctrl_c_ends_gracefully_with_a_report_and_exact_counts(tmp_path: Path) -
     with start_shop() as shop:
 
         def interrupt() -> None:
-            wait_until(lambda: list(tmp_path.glob("reports/*/journal")), seconds=60, what="the load's begin")
-            time.sleep(3)  # in the steady phase
+            wait_until_recorded(tmp_path, seconds=3)  # it is in the steady phase
             press_ctrl_c()
 
         result = harness(

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.record.journal import JournalFollower
 from tests.support.children import killed_at_end, wait_until
-from tests.support.command import latest_run, start
+from tests.support.command import latest_run, start, wait_until_recorded
 from tests.support.in_process import Said, harness, press_ctrl_c, running_in
 from tests.support.small_disk import empty, fill, small_disk
 from tests.support.targets import HTTP_SERVER
@@ -39,24 +38,11 @@ def words(folder: Path, *more: str) -> list[str]:
     return ["run", "visit.py", "--target", target, "--set", "sampling.memory=false", *more]
 
 
-def recorded(folder: Path) -> None:
-    """Returns when the run has recorded two seconds."""
-    wait_until(lambda: list(folder.glob("**/journal")), what="the load's begin")
-    (journal,) = folder.glob("**/journal")
-    follower = JournalFollower(journal)
-
-    def seconds() -> bool:
-        follower.poll()
-        return len(follower.journal.seconds) >= 2
-
-    wait_until(seconds, seconds=30, what="the second second")
-
-
 def run(folder: Path, act: Callable[[], object], *more: str) -> Said:
     """A run in which ``act`` is called when it has recorded a little, and after which nothing of it runs."""
 
     def meanwhile() -> None:
-        recorded(folder)
+        wait_until_recorded(folder, seconds=2)
         act()
 
     result = harness(*words(folder, "--set", "sampling.cpu=false", *more), cwd=folder, meanwhile=meanwhile)
@@ -72,7 +58,7 @@ def kill(folder: Path, module: str) -> None:
 
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
     with killed_at_end(start(*words(tmp_path, "--set", "sampling.cpu.rate_hz=20"), cwd=tmp_path, group=True)):
-        recorded(tmp_path)
+        wait_until_recorded(tmp_path, seconds=2)
         assert len(running_in(tmp_path)) >= 5
     wait_until(lambda: not running_in(tmp_path), seconds=20, what="the end of all processes")
 

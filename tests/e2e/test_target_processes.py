@@ -67,7 +67,7 @@ def test_a_leak_in_one_of_two_workers_names_the_worker_and_the_line(tmp_path: Pa
     (tmp_path / "app.py").write_text(APP)
     target = f"{shlex.quote(sys.executable)} app.py {{port}}"
     words = ("--target", target, "--set", "sampling.memory.duration=2s", "--set", "sampling.cpu=false", "--json")
-    summary = harness("run", scenario(tmp_path, "13s"), *words, cwd=tmp_path).json
+    summary = harness("run", scenario(tmp_path, "16s"), *words, cwd=tmp_path).json
     (leak,) = summary["leaks"]
     (pid,) = leak["pids"]
     assert leak["processes"] >= 2

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.children import dying_with_the_tests, killed_at_end
+from harness.record.journal import JournalFollower
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 150.0
@@ -68,6 +69,20 @@ def harness(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = N
     result = finish(start(*arguments, cwd=cwd, env=env))
     assert "Traceback" not in result.err, result.err
     return result
+
+
+def wait_until_recorded(cwd: Path, seconds: int) -> JournalFollower:
+    """The journal of the only run made in or below ``cwd``, once it has this many seconds."""
+    path = wait_until(lambda: next(cwd.glob("**/journal"), None), what="the load's begin")
+    assert path is not None
+    follower = JournalFollower(path)
+
+    def grown() -> bool:
+        follower.poll()
+        return len(follower.journal.seconds) >= seconds
+
+    wait_until(grown, what=f"second {seconds}")
+    return follower
 
 
 def latest_run(cwd: Path) -> Path:

@@ -78,6 +78,7 @@ def test_peers_without_the_secret_neither_join_nor_disturb_the_run(server: Count
         replay(load)
         with idle_connections(load.port, _FLOOD):
             send_rubbish(load)
+        load.stop("interrupted")
 
     def replay(load: LoadProcesses) -> None:
         relay = RecordingRelay(load.port)
@@ -104,13 +105,13 @@ def test_peers_without_the_secret_neither_join_nor_disturb_the_run(server: Count
         replies.append(rejection_of(known))
         known.close()
 
-    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 5))], workers=1)
+    plan = plan_of(scenario(tmp_path, GETTER), [phase((6, 6, 600))], workers=1)
     journal = put_load(plan, server.url, tmp_path, once(disturb), listen_address=listen_address)
 
     assert replies[:2] == [None, None]
     assert code_of(replies[2]) == "join-local-run"
     assert code_of(replies[3]) == "join-versions-differ"
-    assert journal.end_reason == "done"
+    assert journal.end_reason == "interrupted"
     assert requests_by_endpoint(journal) == server.served
     assert {worker.worker for second in journal.seconds for worker in second.workers} == {0}
     # The join request was accepted once; its replay was not.

@@ -91,8 +91,8 @@ def test_in_a_duet_each_round_is_a_reading_until_the_end(tmp_path: Path) -> None
     folder = run_folder(tmp_path)
     with sampling(folder, builds=2):
         wait_until(lambda: count_in(folder) >= 10, seconds=30)
-        time.sleep(0.6)
         by_then = count_in(folder)
+        time.sleep(0.6)
     at_s = [reading.epoch_s for reading in READINGS.read(folder.resources)]
     assert len(at_s) > by_then  # with the rounds since the last second
     assert at_s == sorted(at_s)

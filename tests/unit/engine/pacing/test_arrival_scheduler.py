@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +34,13 @@ def ended() -> Iterator[None]:
         _made.pop().close(-math.inf)
     gevent.sleep(0.02)
     poller().release()
+
+
+def run_until(holds: Callable[[], bool]) -> None:
+    """Let the event loop run until then."""
+    with gevent.Timeout(20):
+        while not holds():
+            gevent.sleep(0.005)
 
 
 class Visitor(User):
@@ -90,8 +97,7 @@ def test_no_arrival_is_started_earlier_than_a_few_more_come() -> None:
     scheduler.open(0.0, (0.05 + TOGETHER_S / 20 * number for number in range(200)), 30, lambda: 30)
     for _ in range(30):
         gevent.spawn(serve, Visitor(Environment()))
-    gevent.sleep(0.1)
-    assert len(noted) == 200
+    run_until(lambda: len(noted) == 200)
     assert -min(noted) < AT_ONCE * TOGETHER_S / 20 + 0.0002
 
 
@@ -104,6 +110,12 @@ def test_lateness_is_noted_from_the_intended_start() -> None:
 
 
 def test_arrivals_that_wait_for_a_user_do_not_wait_for_responses_that_have_come() -> None:
+    # With one response a wake-up, it would be 50 ms. Where others have the cores, it takes longer at times.
+    assert any(median_delay_with_one_user_s() < 0.01 for _ in range(5))
+
+
+def median_delay_with_one_user_s() -> float:
+    """Of an arrival each millisecond, served by a user whose responses come at once."""
     begun_s = perf_counter()
     noted: list[float] = []
     scheduler = new_scheduler(
@@ -121,12 +133,11 @@ def test_arrivals_that_wait_for_a_user_do_not_wait_for_responses_that_have_come(
 
     scheduler.open(0.0, (0.02 + 0.001 * number for number in range(300)), 1, lambda: 1)
     server = gevent.spawn(serve, Visitor(Environment()))
-    gevent.sleep(0.5)
+    run_until(lambda: len(noted) == 300)
     server.kill()
     connection.close()
     far.close()
-    assert len(noted) == 300
-    assert sorted(noted)[150] < 0.01  # 50 ms with one response a wake-up
+    return sorted(noted)[150]
 
 
 def test_users_that_take_long_to_create_are_no_more_than_max_users() -> None:
