@@ -64,6 +64,11 @@ class Wait:
         return self.kind, self.what, self.place.key
 
 
+def is_hint(frame: str) -> bool:
+    """Whether this last frame says what its line waits for."""
+    return _HINT.fullmatch(frame) is not None
+
+
 def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
     """What a thread with this stack waits for if it sleeps; None if it serves no request, or if that is not known."""
     *_, last = frames

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from harness.analysis.blocked import blocked_by
 from harness.analysis.intervals import around
 from harness.analysis.profiles import profiles_of, requests_during, stacks_by_span
-from harness.analysis.wait_kinds import Wait, wait_of
+from harness.analysis.wait_kinds import Wait, is_hint, wait_of
 from harness.record.measurement import Interval, WaitTime
 from harness.record.profiles import Profile, ProfileKind
 from harness.recording.run import PhaseRecord, RunRecording
@@ -80,7 +80,7 @@ def _sampled_waits(run: RunRecording, record: PhaseRecord) -> SampledWaits | Non
     if requests.sum() <= 0:  # no request ended: those that began, or earlier ones, are still waiting
         whole = sum(part.requests for part in record.totals) or blocked_by(record, run)
         requests = lengths_s * whole / record.length_s
-    busy = _busy(run, record, own)
+    busy = _busy(run, record, own, _hints(run, profile))
     sampled_s = float(lengths_s.sum())
     waiting_s = []
     for key, (wait, counts) in _counted(run, profile, own).items():
@@ -102,7 +102,15 @@ def _counted(run: RunRecording, profile: Profile, own: set[str]) -> dict[tuple[s
     return {key: (seen[key].most_common(1)[0][0], counted) for key, counted in counts.items()}
 
 
-def _busy(run: RunRecording, record: PhaseRecord, own: set[str]) -> dict[tuple[str, str, str], float]:
+def _hints(run: RunRecording, profile: Profile) -> dict[str, str]:
+    """What lines wait for, by frame: only stacks of the waits end with it."""
+    stacks = (stack.frames for _, _, stack in stacks_by_span(run, profile))
+    return {frames[-2]: frames[-1] for frames in stacks if len(frames) > 1 and is_hint(frames[-1])}
+
+
+def _busy(
+    run: RunRecording, record: PhaseRecord, own: set[str], hints: dict[str, str]
+) -> dict[tuple[str, str, str], float]:
     """How many threads were busy with such a stack, on average."""
     kind: ProfileKind = "threads"
     found: Counter[tuple[str, str, str]] = Counter()
@@ -112,7 +120,8 @@ def _busy(run: RunRecording, record: PhaseRecord, own: set[str]) -> dict[tuple[s
         if not looks or not stacks:
             continue
         for _, _, stack in stacks:
-            wait = wait_of(stack.frames, own)
+            hint = hints.get(stack.frames[-1])
+            wait = wait_of((*stack.frames, hint) if hint else stack.frames, own)
             if wait is not None:
                 found[wait.key] += stack.weight
         return {key: count / looks for key, count in found.items()}

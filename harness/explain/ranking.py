@@ -29,7 +29,8 @@ def explanation_of(question: Question) -> Explanation:
     found = [cause for kind in kinds for cause in kind(question) if _counts(cause)]
     contaminated = any(gate.code == "gate-contaminated" for gate in question.gates)
     causes = ranked(found, contaminated=contaminated)[:MOST_CAUSES]
-    if [cause.kind for cause in causes] == ["cores-taken"] and not question.attribution.suspects:
+    sampled = question.measured is not None and question.measured.waits is not None
+    if sampled and [cause.kind for cause in causes] == ["cores-taken"] and not question.attribution.suspects:
         causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))
     change, gate = question.change, next(iter(question.gates), None)
     compared = question.is_compared

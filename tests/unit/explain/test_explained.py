@@ -163,6 +163,18 @@ def test_others_that_left_a_gate_undecided_are_its_first_likely_cause(tmp_path: 
     assert found.causes[0].part is None
 
 
+def test_only_a_sampled_target_is_said_to_explain_nothing(tmp_path: Path) -> None:
+    """Without permission to sample it, nobody looked."""
+    taken = {"target": {"waiting_percent": 60.0}, "machine": {"others_percent": 100.0, "cores": 2.0}}
+    found = []
+    for sampled in (False, True):
+        folder = run_of(tmp_path, f"{sampled}", sampled=lambda _: taken, gates=["p95 < 5ms"], profiles=None)
+        if sampled:
+            with_profile(folder, "waits", {SERVED: [50] * 6})
+        found += [cause.evidence for each in explanations(folder) for cause in each.causes]
+    assert [[each.code for each in evidence] for evidence in found] == [[], ["evidence-nothing-in-target"]]
+
+
 def test_others_are_not_a_cause_at_equal_machine_speed(tmp_path: Path) -> None:
     before = [made(tmp_path / str(speed), speed) for speed in SPEEDS]
     found = explanations(made(tmp_path, 1.0, cost=1.3, taken=True), before)
