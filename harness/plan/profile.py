@@ -18,7 +18,7 @@ from harness.plan.metrics_tables import read_sources
 from harness.plan.model.fault import PlannedProxy
 from harness.plan.model.sampling import MetricsSource
 from harness.plan.model.target import AllowedHost
-from harness.plan.problems import Problems
+from harness.plan.problems import Problems, shown
 from harness.plan.settings import GuardRails
 from harness.plan.toml_file import parse_toml, read_toml
 from harness.plan.validation_errors import checked
@@ -115,7 +115,7 @@ class Project:
 def load_project(folder: Path, problems: Problems) -> Project:
     """The table of the nearest ``pyproject.toml`` that has one, in ``folder`` or above; else the defaults.
 
-    Problems of its keys go to ``problems``. Raises :class:`HarnessError` if the file is not TOML.
+    Problems of its keys go to ``problems``. Raises :class:`HarnessError` if the file is not TOML, or ``tool`` no table.
     """
     for above in (folder, *folder.parents):
         path = above / "pyproject.toml"
@@ -149,6 +149,8 @@ def _project_table(path: Path) -> ConfigSource | None:
     except OSError:
         return None  # someone else's file in a folder above
     source = parse_toml(path, content)
-    tool = source.data.get("tool")
-    table = tool.get("harness") if isinstance(tool, dict) else None
+    tool = source.data.get("tool", {})
+    if not isinstance(tool, dict):  # Locust reads it, too, and its error would name neither file nor key
+        raise HarnessError("tool-not-a-table", where=shown(source.where(("tool",))))
+    table = tool.get("harness")
     return None if table is None else ConfigSource({"": table}, source.locations_below(_TABLE))

@@ -10,7 +10,8 @@ from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
 from harness.plan.hosts import host_key
 from harness.plan.model.target import AllowedHost
-from harness.plan.profile import load_profile
+from harness.plan.problems import Problems
+from harness.plan.profile import load_profile, load_project
 from harness.plan.resolve import resolve
 from harness.plan.target import TargetOptions
 from tests.unit.plan.support import assert_found, describe, found, target_problems
@@ -121,6 +122,14 @@ def test_an_invalid_project_file_is_reported_with_its_line(folder: Path) -> None
     assert raised.value.code == "toml-invalid"
     assert str(raised.value.where).endswith("pyproject.toml:2")
     assert raised.value.params["text"] == "allowed_hosts = ["
+
+
+def test_tool_as_something_other_than_a_table_is_named_with_its_line(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("tool = 5\n")
+    with pytest.raises(HarnessError) as raised:
+        load_project(folder, Problems())
+    assert raised.value.code == "tool-not-a-table"
+    assert str(raised.value.where).endswith("pyproject.toml:1: tool")
 
 
 def test_an_unknown_key_of_the_project_is_reported(folder: Path) -> None:
