@@ -251,7 +251,7 @@ def test_a_profile_can_name_a_running_target(tmp_path: Path) -> None:
     assert plan.target == AttachedTarget(url="http://10.0.0.5:80/api", allowed=True)
 
 
-@pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "http://[::1]:80/", "localhost:1883"])
+@pytest.mark.parametrize("host", ["http://localhost:80", "http://127.0.0.7", "HTTP://[::1]:80/"])
 def test_a_locustfile_that_names_this_machine_is_put_on_it(tmp_path: Path, host: str) -> None:
     assert resolve(describe(tmp_path, host=host)).target == AttachedTarget(url=host.rstrip("/"), own_hosts=True)
 
@@ -304,11 +304,12 @@ def test_an_override_replaces_the_target_that_a_scenario_states(tmp_path: Path) 
     [
         ("https://shop.example", "scenario-host-not-allowed", "shop.example"),
         ("http://10.0.0.5", "scenario-host-not-allowed", "10.0.0.5"),
-        ("shop.example:80", "scenario-host-not-allowed", "shop.example"),
+        ("shop.example:80", "scenario-host-invalid", None),
+        ("127.0.0.1:8000", "scenario-host-invalid", None),
         ("http://[::1", "scenario-host-invalid", None),
     ],
 )
-def test_a_locustfile_that_names_another_machine_needs_the_users_permission(
+def test_a_locustfile_names_its_host_as_a_url_of_an_allowed_machine(
     tmp_path: Path, host: str, code: str, name: str | None
 ) -> None:
     (problem,) = target_problems(describe(tmp_path, host=host), TargetOptions())
