@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,38 +14,15 @@ import click
 
 from harness import api, cli, control
 from harness.api.options import RunOptions, several
-from harness.cli import options
+from harness.cli import locust_settings, options
 from harness.errors import HarnessError
-from harness.messages import Message, Option, message
+from harness.messages import message
 
 if TYPE_CHECKING:
     from harness.control.observer import RunObserver
 
-_LEAVE_OUT, _RESULTS = message("leave-out"), message("results-in-run-folder")
-_DISTRIBUTED = message("locust-distributed", bind=Option("bind", "ADDR"))
-_INSTEAD: dict[str, Message] = {
-    **dict.fromkeys(("--master", "--master-bind-host", "--master-bind-port", "--enable-rebalancing"), _DISTRIBUTED),
-    **dict.fromkeys(("--worker", "--master-host", "--master-port", "--slave"), _DISTRIBUTED),
-    **dict.fromkeys(("--expect-slaves", "--expect-workers-max-wait"), _DISTRIBUTED),
-    **dict.fromkeys(("--csv", "--csv-full-history", "--html", "--json-file", "--print-stats"), _RESULTS),
-    **dict.fromkeys(("--only-summary", "--reset-stats", "--show-task-ratio", "--list", "-l"), _RESULTS),
-    "--show-task-ratio-json": _RESULTS,
-    **dict.fromkeys(("--autostart", "--autoquit", "--headful", "--class-picker", "--build-path"), _LEAVE_OUT),
-    **dict.fromkeys(("--web-host", "--web-host-display-name", "--web-port", "-P", "--web-base-path"), _LEAVE_OUT),
-    **dict.fromkeys(("--web-auth", "--web-login", "--tls-cert", "--tls-key", "--legacy-ui"), _LEAVE_OUT),
-    **dict.fromkeys(("--config-users", "--equal-weights", "--otel", "--version", "-V"), _LEAVE_OUT),
-    **dict.fromkeys(("--loglevel", "-L", "--logfile", "--skip-log-setup"), message("locust-log")),
-    **dict.fromkeys(("--stop-timeout", "-s"), message("use-instead", option=Option("set", "stop_timeout=10s"))),
-    "--processes": message("use-instead", option=Option("workers", "N")),
-    "--exit-code-on-error": message("locust-exit-code"),
-    "--config": message("locust-config"),
-}
-"""What Locust's options are here, by the name that Locust's users type."""
-_IGNORED = ("host", "users", "spawn_rate", "run_time")
-"""What Locust reads from a variable (LOCUST_HOST) or a configuration file, and the harness does not."""
 _DEFAULT_FILE = "locustfile.py"
 """What Locust runs if no file is named."""
-_LOCUST_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 HOST, PID, ALLOWED = "HARNESS_HOST", "HARNESS_PID", "HARNESS_ALLOW_HOST"
 """The target for command lines that name none: set once for a container or a CI job."""
 
@@ -59,7 +34,7 @@ class _Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as unknown:
-            instead = _INSTEAD.get(unknown.option_name)
+            instead = locust_settings.INSTEAD.get(unknown.option_name)
             problem = f"No such option '{unknown.option_name}'." if instead else unknown.format_message()
             hint = instead or message("own-options-after-dashes")
             raise click.UsageError(f"{problem}\n  {hint}", unknown.ctx) from None
@@ -108,8 +83,8 @@ def command(
 
     try:
         with ForkServer() as fork_server, make_observer() as observer:
-            for setting, option in settings_of_locust(given):
-                observer.notify(message("locust-setting-ignored", setting=setting, option=option))
+            for ignored in locust_settings.ignored(given):
+                observer.notify(ignored)
             finished = api.run.run_scenario(replace(asked, watcher=observer), fork_server)
             control.interrupts.raise_on_signals(ignored=1)
     except api.result.RunInterrupted as interrupted:
@@ -128,25 +103,6 @@ def options_of(
     if scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
     return with_target_from(os.environ, RunOptions(scenario=scenario, arguments=arguments, **given))
-
-
-def settings_of_locust(given: Mapping[str, object]) -> Iterator[tuple[str, Option]]:
-    """Load and host as Locust's variables and files set them, unless the command line does: it wins in Locust, too."""
-    names = [name for name in _IGNORED if given[name] is None]
-    yield from ((variable, Option(name)) for name in names if (variable := f"LOCUST_{name.upper()}") in os.environ)
-    for file in _LOCUST_FILES:
-        keys = _keys_for_locust(Path(file).expanduser())
-        yield from ((f"{name.replace('_', '-')} in {file}", Option(name)) for name in names if name in keys)
-
-
-def _keys_for_locust(file: Path) -> set[str]:
-    """What a file sets for Locust; nothing if it is not there or damaged."""
-    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
-        text = file.read_text(encoding="utf-8")
-        is_toml = file.suffix == ".toml"
-        keys = tomllib.loads(text)["tool"]["locust"] if is_toml else re.findall(r"^\s*(?:--)?([\w-]+)", text, re.M)
-        return {key.replace("-", "_") for key in keys}
-    return set()
 
 
 def with_target_from(environment: Mapping[str, str], options: RunOptions) -> RunOptions:

@@ -94,7 +94,7 @@ def _of_user_classes(
     if not hosts:
         return None
     for host in hosts:
-        if not allowed.allows(host_of(host)) or "://" not in host:
+        if not _is_url(host) or not allowed.allows(host_of(host)):
             _reject_scenario_host(host, shown_path(description.path), allowed, problems)
     first = hosts[0].rstrip("/")
     return AttachedTarget(url=first, pid=pid, own_hosts=True, allowed=allowed.names(host_of(first)))
@@ -102,7 +102,7 @@ def _of_user_classes(
 
 def _reject_scenario_host(url: str, where: str, allowed: AllowedHosts, problems: Problems) -> None:
     host = host_of(url)
-    if not host or "://" not in url:
+    if not host or not _is_url(url):
         problems.add("scenario-host-invalid", where=where, url=url)
         return
     problems.add(

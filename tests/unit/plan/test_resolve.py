@@ -306,6 +306,7 @@ def test_an_override_replaces_the_target_that_a_scenario_states(tmp_path: Path) 
         ("http://10.0.0.5", "scenario-host-not-allowed", "10.0.0.5"),
         ("shop.example:80", "scenario-host-invalid", None),
         ("127.0.0.1:8000", "scenario-host-invalid", None),
+        ("http+unix://%2Frun%2Fapp.sock", "scenario-host-invalid", None),
         ("http://[::1", "scenario-host-invalid", None),
     ],
 )
