@@ -57,7 +57,7 @@ class HookTarget:
     def request(self, method: str, path: str, **more: Any) -> Any:
         """The JSON in the response; None if it has no body."""
         response = requests.request(method, f"{self.url}{path}", **{"timeout": _TIMEOUT_S, **more})
-        assert response.ok, f"{method} {path} returned {response.status_code}: {response.text[:200]}"
+        assert response.ok, f"{method} {path} returned {response.status_code}: {response.text[:200]}".removesuffix(": ")
         return response.json() if response.content else None
 
 
