@@ -47,6 +47,15 @@ def test_output_without_a_reader_does_not_fail_a_gate(tmp_path: Path) -> None:
     assert shell("doctor --json | true", tmp_path) == 4
 
 
+def test_a_table_without_a_reader_changes_no_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    with stream_that_takes_nothing("closed pipe") as log:
+        listed = subprocess.run(
+            [sys.executable, "-m", "harness", "runs"], cwd=tmp_path, stderr=log, check=False, timeout=60
+        )
+    assert listed.returncode == 0
+
+
 def test_a_full_disk_for_the_output_does_not_fail_a_gate(tmp_path: Path) -> None:
     assert shell("doctor --json >/dev/full", tmp_path) == 4
 
