@@ -32,6 +32,9 @@ _MACHINE_ERRORS = (
 """A full, read-only or failing disk, a missing permission, too many open files or processes, too little memory:
 problems of the machine, not of the harness."""
 
+_NOT_MAPPED = "failed to map segment"
+"""What the dynamic linker says of a library for which there is too little memory (``ulimit -v``)."""
+
 _PATH_ERRORS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR)
 """An impossible path, which the user can correct."""
 
@@ -135,8 +138,11 @@ def main() -> None:
             sys.exit(ExitCode.USAGE)
         if error.errno not in _MACHINE_ERRORS:
             _report_bug()
-        complain(f"{error.strerror}{path}\n  Recorded results are kept.")
-        sys.exit(ExitCode.BROKEN)
+        _complain_of_machine(f"{error.strerror}{path}")
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and _NOT_MAPPED not in str(error):
+            _report_bug()
+        _complain_of_machine(os.strerror(errno.ENOMEM))
     except click.Abort:
         from harness.control.interrupts import ignore_signals  # only here, so that --help stays fast
 
@@ -160,6 +166,11 @@ def _reject_bytes() -> None:
         except UnicodeEncodeError as error:
             if name.startswith("HARNESS_"):
                 raise HarnessError("text-not-utf8", where=name, text=value) from error
+
+
+def _complain_of_machine(problem: str) -> NoReturn:
+    complain(f"{problem}\n  Recorded results are kept.")
+    sys.exit(ExitCode.BROKEN)
 
 
 def _report_bug() -> NoReturn:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -283,8 +283,9 @@ def _described(plan: RunPlan, targets: Sequence[Target]) -> str:
 
 
 def _import_what_judges() -> None:
-    for module in ("harness.control.finalize", "harness.report.exporters"):
-        quick_start.load(module)
+    with suppress(MemoryError, ImportError):  # too little memory, say: raised where they are needed
+        for module in ("harness.control.finalize", "harness.report.exporters"):
+            quick_start.load(module)
 
 
 def _invite_workers(count: int, command: str, observer: RunObserver) -> None:
