@@ -138,7 +138,7 @@ def main() -> None:
             sys.exit(ExitCode.USAGE)
         if error.errno not in _MACHINE_ERRORS:
             _report_bug()
-        _complain_of_machine(f"{error.strerror}{path}")
+        _complain_of_machine(f"{os.strerror(error.errno)}{path}")
     except (MemoryError, ImportError) as error:
         if isinstance(error, ImportError) and _NOT_MAPPED not in str(error):
             _report_bug()

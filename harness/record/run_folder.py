@@ -27,6 +27,7 @@ _JSON_ERROR = re.compile(r"(.+) at line (\d+) column \d+", re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 LOCK = ".running"
 """The process that makes a run holds a lock on this file of its folder until it ends."""
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _STARTED = "%Y%m%dT%H%M%SZ"
 _LONGEST_WORD = 100
 """Of an id: it names a folder, for which file systems take 255 bytes, and a scenario may be many locustfiles."""
@@ -159,12 +160,19 @@ def out_option(reports: Path) -> str:
 
 @contextmanager
 def marked_as_running(folder: RunFolder) -> Iterator[None]:
-    """Mark the run as in progress until this block ends, or this process, however it ends."""
+    """Mark the run as in progress until this block ends, or this process, however it ends.
+
+    An error of the disk without a file, as of every write, gets the folder.
+    """
     path = folder.path / LOCK
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         try:
             yield
+        except OSError as error:
+            if error.errno in _DISK_ERRORS and error.filename is None:
+                error.filename = str(folder.path)
+            raise
         finally:
             path.unlink(missing_ok=True)
 
