@@ -43,7 +43,7 @@ WINDOW = 10
     "--window",
     type=options.WholeNumber(min=1),
     metavar="N",
-    help="Compare with the last N runs that were not judged worse, from now on.",
+    help="Compare with the last N runs that did not fail, from now on.",
 )
 @click.option("--force", is_flag=True, help="Use the run even if it failed, was broken or was interrupted.")
 @options.out

@@ -52,7 +52,7 @@ def slides(baseline: Baseline | None, window: int, like: Summary, shown: str, re
             f"--fingerprint {baseline.fingerprint}{out_option(reports)}"
         )
     runs = len(baseline.runs) if baseline else 0
-    return f"{of} is compared with its last {window} runs that were not judged worse ({runs} now), in {shown}."
+    return f"{of} is compared with its last {window} runs that did not fail ({runs} now), in {shown}."
 
 
 def _is_bench(run: Measurement) -> bool:
