@@ -24,10 +24,8 @@ _IN_A_HISTORY = (
 class PastRuns(Database):
     """What a store knows of the past of one scenario, profile and environment."""
 
-    def past_runs(
-        self, key: Key, *, most: int = MOST_RUNS, before: datetime | None = None
-    ) -> list[tuple[HistoryRun, Measurement]]:
-        """Its ``most`` latest runs with their figures, the earliest first; those that began ``before`` that moment.
+    def past_runs(self, key: Key, *, before: datetime | None = None) -> list[tuple[HistoryRun, Measurement]]:
+        """Its :data:`MOST_RUNS` latest runs that began ``before`` that moment, with figures, the earliest first.
 
         Failed ones belong to it; those that broke or were interrupted have no figures of the target.
         """
@@ -35,7 +33,7 @@ class PastRuns(Database):
             select(RunRow.run_id, RunRow.started_at, RunRow.verdict, RunRow.target_commit, RunRow.measurement)
             .where(is_of(RunRow, key), *_IN_A_HISTORY)
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc())
-            .limit(most)
+            .limit(MOST_RUNS)
         )
         if before is not None:
             query = query.where(RunRow.started_at < before)

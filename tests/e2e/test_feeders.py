@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,12 +37,6 @@ phases = [steady(users=9, hold="1s")]
 gates = [gate("error_rate < 90%")]  # holds on a busy machine, too
 """
 SECRET = ("HARNESS_SECRET", "a secret of this test alone")
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
 
 
 def connects(port: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,12 +47,6 @@ def verify(target):
     yield "lost_writes", LOST
     yield "late writes", 2
 """
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
 
 
 def run(folder: Path, server: CountingServer, text: str, *more: str) -> Said:

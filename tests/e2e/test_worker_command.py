@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,12 +38,6 @@ class Visitor(HttpUser):
 
 phases = [steady(users=4, hold="1s")]
 """
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
 
 
 def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_a_reason(

@@ -14,10 +14,7 @@ import sys
 import termios
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.children import die_with_the_tests
 from tests.support.counting_server import CountingServer
@@ -42,12 +39,6 @@ SCENARIO = """
     phases = [steady(users=3, hold="{hold}", name="hold")]
     gates = [gate("p50 < 5s", phase="hold")]
 """
-
-
-@pytest.fixture
-def server() -> Iterator[CountingServer]:
-    with CountingServer().running() as running:
-        yield running
 
 
 def command(folder: Path, url: str, hold: str, *more: str) -> list[str]:

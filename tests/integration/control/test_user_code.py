@@ -23,6 +23,7 @@ from harness.plan.description import ScenarioDescription
 from tests.support.children import die_with_the_tests, killed_at_end, wait_until
 from tests.support.fork_servers import fork_server
 from tests.support.small_disk import fill, small_disk
+from tests.support.targets import runs
 
 USER = "from locust import User, task\nclass Shopper(User):\n    @task\n    def buy(self): pass\n"
 LEAVES_A_PROCESS = """
@@ -54,13 +55,6 @@ def error_of(path: Path, arguments: Sequence[str] = ()) -> HarnessError:
 
 def have_ended(folder: Path) -> bool:
     return not any(runs(int(pid)) for pid in (folder / "pids").read_text().split())
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_a_path_that_is_not_utf8_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from harness.record.journal import Journal
 from tests.support.children import wait_until
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
+from tests.support.targets import runs
 
 
 def run(folder: Path, url: str, task: str, *, at_import: str = "", hold_s: float = 1.5) -> Journal:
@@ -34,13 +35,6 @@ def run(folder: Path, url: str, task: str, *, at_import: str = "", hold_s: float
     """
     text = textwrap.dedent(head) + textwrap.indent(textwrap.dedent(task), " " * 8) + textwrap.dedent(at_import)
     return put_load(plan_of(scenario(folder, text), [phase((2, 2, hold_s))]), url, folder)
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.mark.parametrize("then", ["time.sleep(0.2); return", 'get_original("time", "sleep")(600)'])

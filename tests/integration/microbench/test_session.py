@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.microbench.session import Ended, Outlet, Session, need_pytest_benchmark
 from tests.support.children import dying_with_the_tests, killed_at_end
 from tests.support.errors import harness_error
+from tests.support.targets import all_ended
 
 TALKS = "print(('x' * 99 + '\\n') * 20_000)"  # more than a pipe holds
 STRAY = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
@@ -23,17 +21,6 @@ STRAY = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_
 
 def quiet() -> int:
     return 0
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended, or does within seconds."""
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.mark.parametrize("arguments", [["-n", "2"], ["-n2"], ["-nauto"], ["--numprocesses=2"], ["--numprocesses", "2"]])
@@ -84,7 +71,7 @@ def test_what_a_test_started_in_a_session_of_its_own_ends_with_it(tmp_path: Path
     with Session([sys.executable, "-c", STRAY], tmp_path / "log", output.append) as session:
         session.wait(quiet)
         session.wait_for(lambda: bool(output), quiet)
-    assert gone(int(output[0]))
+    assert all_ended([int(output[0])])
 
 
 def test_it_ends_too_where_the_harness_is_killed(tmp_path: Path) -> None:
@@ -101,4 +88,4 @@ with Session([sys.executable, "-c", stray], Path({str(log)!r}), lambda pid: prin
     with killed_at_end(subprocess.Popen(dying_with_the_tests(command), stdout=subprocess.PIPE, text=True)) as harness:
         assert harness.stdout is not None
         stray = int(harness.stdout.readline())
-    assert gone(stray)
+    assert all_ended([stray])

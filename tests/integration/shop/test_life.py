@@ -19,18 +19,15 @@ import pytest
 from harness.shop.process import main, temporary_folder
 from tests.integration.shop.buyer import Buyer
 from tests.integration.shop.vendor import held_vendor
-from tests.support.children import free_port, stop, wait_until
+from tests.support.children import free_port, stop
 from tests.support.shop_process import shop_environment, start_shop
+from tests.support.targets import all_ended, runs
 
 
 def the_vendor(pid: int) -> psutil.Process:
     (child,) = psutil.Process(pid).children(recursive=True)
     assert "harness.shop.payment" in child.cmdline()
     return child
-
-
-def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
@@ -41,7 +38,7 @@ def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path
 
         assert stop(shop.process, ending) == 0
 
-        assert is_gone(child)
+        assert not runs(child.pid)
         assert list(tmp_path.iterdir()) == []
 
 
@@ -67,7 +64,7 @@ def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tm
 
         assert stop(shop.process, signal.SIGKILL) == -signal.SIGKILL
 
-        wait_until(lambda: is_gone(child), what="the vendor's end")
+        assert all_ended([child.pid])
 
 
 def test_a_checkout_that_is_under_way_is_finished_before_the_end(tmp_path: Path) -> None:
