@@ -126,7 +126,12 @@ class ReadingInterval:
     begin_s: float
     end_s: float
     others_cores: float
-    contaminated: bool
+    lost: float
+    """The largest share of the time for which the target or a load worker wanted a core that it lost to others."""
+
+    @property
+    def contaminated(self) -> bool:
+        return self.others_cores > TAKEN and self.lost > LOST
 
 
 def contamination_of(record: PhaseRecord, run: RunRecording, during: str | None = None) -> Contamination:
@@ -171,6 +176,12 @@ def contaminated_intervals(run: RunRecording) -> list[ReadingInterval]:
     return run.once("contaminated intervals", compute)
 
 
+def lost_to_others(run: RunRecording, begin_s: float, end_s: float) -> float:
+    """How many seconds of a time the target, or a load worker, lost to others, at most."""
+    spans = ((min(each.end_s, end_s) - max(each.begin_s, begin_s), each.lost) for each in contaminated_intervals(run))
+    return sum(length_s * lost for length_s, lost in spans if length_s > 0)
+
+
 def intervals_of(
     readings: Sequence[Reading], epoch_s: float, workers: Mapping[int, Sequence[WorkerSecond]]
 ) -> list[ReadingInterval]:
@@ -187,7 +198,7 @@ def intervals_of(
         taken = _others_cores(machine)
         lost = [_lost(target.values["cpu_percent"], target.values.get("waiting_percent", 0.0), taken)]
         lost += [_lost(100 * state.cpu, 100 * state.starved, taken) for state in workers.get(int(end_s - 0.5), ())]
-        found.append(ReadingInterval(begin_s, end_s, taken, taken > TAKEN and max(lost) > LOST))
+        found.append(ReadingInterval(begin_s, end_s, taken, max(lost)))
     return found
 
 

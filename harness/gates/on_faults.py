@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness.analysis.contamination import lost_to_others
 from harness.analysis.faults import fault_named, recovery_of, watch_ended_by
 from harness.analysis.recovery import HOLD_S
 from harness.gates.requirement import Finding, side_of
@@ -64,4 +65,9 @@ def judged_recovery(gate: Gate, run: RunRecording, record: PhaseRecord) -> Findi
     if status == "inconclusive" and by is None:  # in a longer phase, the other fault would begin as early
         more_s = 0.0 if found.recovered else limit + HOLD_S - found.took.value
         settle = Settle(seconds=math.ceil(record.load_s + more_s) if more_s > 0 else None)
+    lost_s = lost_to_others(run, fault.end_s, fault.end_s + found.took.value)
+    alone = found.took.model_copy(update={"low": max(0.0, found.took.low - lost_s)})
+    if side_of(comparison, alone, limit) != status:  # others only add time
+        reason = message("gate-recovery-contaminated", lost_s=lost_s, reason=reason)
+        return Finding("inconclusive", reason, found.took, limit)
     return Finding(status, reason, found.took, limit, settle=settle)

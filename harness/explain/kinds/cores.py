@@ -18,7 +18,7 @@ from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
 from harness.record.measurement import ALL, Interval, PhaseMeasurement
 
-_UNDECIDED = {"gate-contaminated", "gate-step-contaminated"}
+_UNDECIDED = {"gate-contaminated", "gate-step-contaminated", "gate-recovery-contaminated"}
 _MOSTLY = 0.5
 """Of the rise: what can explain less is only one of its causes, at the most."""
 

@@ -33,7 +33,7 @@ def recorded(
     until_s: float = 15.0,
     phases: list[Phase] = LONG,
     failures: list[Failing] = FAILS_UNDER,
-    **more: bool,
+    **more: object,
 ) -> RunFolder:
     """A run whose requests are slow from second 10 to ``until_s``, and half of them fail from 10 to 15."""
     found = record_run(
@@ -99,6 +99,27 @@ def test_a_gate_on_the_recovery_waits_for_its_condition(
     assert (result.status, result.code, result.unit) == (status, code, "s")
     if until_s == 20.0 and "1s" not in text:
         assert result.observed == pytest.approx(6)
+
+
+@pytest.mark.parametrize(
+    ("cpu_percent", "until_s", "expected"),
+    [
+        (20.0, 20.0, ("inconclusive", "gate-recovery-contaminated")),
+        (20.0, 40.0, ("fail", "gate-not-recovered")),  # a fifth of 25 s is more than the limit
+        (85.0, 20.0, ("fail", "gate-recovered-late")),
+    ],
+)
+def test_a_recovery_does_not_fail_for_time_that_others_took(
+    tmp_path: Path, cpu_percent: float, until_s: float, expected: tuple[str, str]
+) -> None:
+    taken = {
+        "target": {"cpu_percent": cpu_percent, "waiting_percent": 100.0 - cpu_percent},
+        "machine": {"others_percent": 180.0, "cores": 2.0},
+    }
+    result = judged(tmp_path, "recovery_time < 3s after 'db slow'", until_s=until_s, sampled=lambda _: taken)
+    assert (result.status, result.code) == expected
+    assert result.observed is not None
+    assert result.observed > 5
 
 
 def test_a_recovery_that_another_fault_cuts_off_names_that(tmp_path: Path) -> None:
