@@ -15,6 +15,7 @@ import pytest
 
 from harness.errors import HarnessError, ManyProblemsError, problems_of
 from harness.messages import Message, Option, catalogue, filled, keyword_argument, message, quoted
+from harness.record.redaction import redacted
 from tests.support.command import REPOSITORY
 
 MAKERS = {"HarnessError", "InvalidValue", "Message", "message", "add"}
@@ -48,6 +49,12 @@ def keywords(call: ast.Call) -> set[str]:
 
 def parameters(template: str) -> set[str]:
     return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def test_no_words_look_like_a_secret() -> None:
+    """They would be printed with *** in place of what the user should write."""
+    texts = [text for words in catalogue().values() for text in words.values()]
+    assert [text for text in texts if redacted(text) != text] == []
 
 
 def test_each_code_is_in_one_area() -> None:
