@@ -71,9 +71,10 @@ def _secret_name(value: object) -> str:
 
 
 def _allowed_fault(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or value.split() != [value]:
+    word = value if isinstance(value, str) else ""
+    if word.split() != [word] or (word.startswith("pid:") and not word.removeprefix("pid:").isdecimal()):
         raise InvalidValue("allowed-fault-invalid", value=value)
-    return value
+    return word
 
 
 class GateTable(_Table):

@@ -294,8 +294,9 @@ def test_anything_but_a_call_of_fault_is_a_problem(tmp_path: Path) -> None:
     assert "scenario-wrong-call" in [problem.code for problem in problems]
 
 
-def test_what_may_be_broken_is_named_in_one_word(tmp_path: Path) -> None:
-    (problem,) = plan_problems(tmp_path, "", PHASES.replace('"command"', '"rm -rf"') + PAUSE)
+@pytest.mark.parametrize("name", ["rm -rf", "pid:abc", "pid:"])
+def test_what_may_be_broken_is_one_word_or_a_process(tmp_path: Path, name: str) -> None:
+    (problem,) = plan_problems(tmp_path, "", PHASES.replace('"command"', f'"{name}"') + PAUSE)
     assert (problem.code, problem.where) == ("allowed-fault-invalid", "quick.toml:1: allowed_faults[1]")
 
 
