@@ -158,7 +158,7 @@ class CommandFault(Fault):
             if status := how.get("status", process.returncode):  # unless the runner was killed
                 output.seek(max(0, output.seek(0, os.SEEK_END) - _LAST_BYTES))
                 lines = output.read().decode(errors="replace").split()
-                said = redacted(" ".join(lines))[-_LONGEST_OUTPUT:]
+                said = redacted(" ".join(lines))[-_LONGEST_OUTPUT:] or message("fault-command-silent")
                 raise HarnessError("fault-command-failed", command=shown, status=status, output=said)
 
     def _request(self, method: str, url: str, body: _Body | None) -> None:

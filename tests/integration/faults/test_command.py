@@ -99,7 +99,8 @@ def test_what_fails_says_why(chaos: tuple[str, Seen], tmp_path: Path) -> None:
     assert (error.code, error.params["status"]) == ("fault-command-failed", 3)
     assert "no such pod" in str(error.params["output"])
     assert "s3cret" not in str(error)
-    assert code_of(CommandFault(start="true", stop="false"), end=True).code == "fault-command-failed"
+    silent = code_of(CommandFault(start="true", stop="false"), end=True)
+    assert (silent.code, silent.params["output"].code) == ("fault-command-failed", "fault-command-silent")
     assert code_of(CommandFault(start=str(tmp_path), stop="true")).code == "fault-command-not-started"
     assert code_of(CommandFault(start_url=f"{url}/broken", stop="true")).code == "fault-request-failed"
     assert code_of(CommandFault(start="true", stop_url="http://127.0.0.1:1/"), end=True).code == "fault-request-failed"
