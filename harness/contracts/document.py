@@ -259,14 +259,27 @@ def objects(data: Json) -> Iterator[tuple[str, dict[str, Json]]]:
 
 
 def _problems_of_references(document: Document) -> list[HarnessError]:
-    problems = []
+    problems: list[HarnessError] = []
+    followed: set[int] = set()
     for pointer, value in objects(document.data):
-        ref = value.get("$ref")
-        if isinstance(ref, str) and (problem := document.problem_of(ref, pointer)) is not None:
-            problems.append(problem)
-        if len(problems) >= _MOST_PROBLEMS:
-            break
-    return problems
+        if isinstance(ref := value.get("$ref"), str):
+            problem = document.problem_of(ref, pointer)
+            if problem is None and _is_circular(document, value, followed):
+                problem = HarnessError("contract-ref-circular", where=document.where(pointer), ref=ref)
+            problems += [problem] if problem is not None else []
+    return problems[:_MOST_PROBLEMS]
+
+
+def _is_circular(document: Document, found: Json, followed: set[int]) -> bool:
+    """Whether references lead only to each other: a validator would accept any value. Each is ``followed`` once."""
+    seen = set()
+    while isinstance(found, dict) and isinstance(ref := found.get("$ref"), str) and id(found) not in followed:
+        seen.add(id(found))
+        followed.add(id(found))
+        if document.problem_of(ref, "") is not None:  # reported at its own place
+            return False
+        found = document.at(ref)
+    return id(found) in seen
 
 
 def _at(data: Json, pointer: str) -> Json:

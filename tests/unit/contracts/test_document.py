@@ -139,6 +139,14 @@ def test_a_response_that_refers_to_itself_is_an_error() -> None:
     assert raised.value.code == "contract-ref-circular"
 
 
+@pytest.mark.parametrize("circle", [{"A": "A"}, {"A": "B", "B": "A"}, {"A": "B", "B": "C", "C": "B"}])
+def test_a_schema_that_only_refers_to_itself_is_an_error(circle: dict[str, str]) -> None:
+    schemas = {name: {"$ref": f"#/components/schemas/{to}"} for name, to in circle.items()}
+    with pytest.raises(HarnessError) as raised:
+        promising({"$ref": "#/components/schemas/A"}, components=schemas)
+    assert raised.value.code == "contract-ref-circular"
+
+
 def test_text_in_an_example_is_not_a_reference() -> None:
     schema: Json = {"type": "object", "example": {"$ref": "http://example.com"}, "default": {"$ref": "#/no"}}
     properties = {"example": {"type": "string"}, "$ref": {"type": "string"}}
