@@ -20,6 +20,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.faults.command import CommandFault
 from harness.faults.place import Place
+from harness.messages import message
 from tests.support.children import wait_until
 from tests.support.targets import runs
 
@@ -100,7 +101,7 @@ def test_what_fails_says_why(chaos: tuple[str, Seen], tmp_path: Path) -> None:
     assert "no such pod" in str(error.params["output"])
     assert "s3cret" not in str(error)
     silent = code_of(CommandFault(start="true", stop="false"), end=True)
-    assert (silent.code, silent.params["output"].code) == ("fault-command-failed", "fault-command-silent")
+    assert (silent.code, silent.params["output"]) == ("fault-command-failed", message("fault-command-silent"))
     assert code_of(CommandFault(start=str(tmp_path), stop="true")).code == "fault-command-not-started"
     assert code_of(CommandFault(start_url=f"{url}/broken", stop="true")).code == "fault-request-failed"
     assert code_of(CommandFault(start="true", stop_url="http://127.0.0.1:1/"), end=True).code == "fault-request-failed"
