@@ -191,7 +191,7 @@ class PhaseRecorder:
         span.ended_s = self._ended_s or time.monotonic()
         for recording in span.recordings.values():
             if recording.has_died:
-                if psutil.pid_exists(recording.pid):
+                if psutil.pid_exists(recording.pid) and not recording.raw.exists():  # it has, of a zombie
                     self.notes.append(self._why_nothing(recording))
                 recording.ended_s = span.ended_s
             else:

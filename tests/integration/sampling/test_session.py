@@ -370,6 +370,22 @@ def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     assert [(note.code, note.params["status"]) for note in index.notes] == [("cpu-py-spy-ended", -signal.SIGKILL)]
 
 
+def test_a_worker_that_died_but_was_not_waited_for_has_its_samples(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    code = SPINNING.replace("serve(", "if os.fork() == 0: spin()\nserve(")
+    run = plan(script_target(tmp_path, code), "steady", sampling=Sampling(memory=None))
+    with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
+        session.phase_started(0)
+        (worker,) = psutil.Process(target.pid).children()
+        log = log_of(folder, 0, target).with_name(f"0-the_steady.0.{worker.pid}.log")
+        wait_until(lambda: log.exists() and b"Sampling process" in log.read_bytes())
+        worker.kill()
+        wait_until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: span_began(folder, 1, target))
+        session.phase_ended(0)
+    assert codes(session.index) == []
+
+
 def test_without_a_process_number_only_resources_are_sampled(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path / "m")) as managed:
