@@ -145,7 +145,7 @@ class _Found:
 
 def _found(run: str, out: Path) -> _Found:
     from harness.analysis.measurement import measure
-    from harness.recording import open_recording
+    from harness.recording import RunRecording, open_recording
     from harness.store import RunEntry
 
     try:
@@ -157,9 +157,12 @@ def _found(run: str, out: Path) -> _Found:
         return _Found(stored, out)
     summary = _judged(folder)
     environment = read_model(folder.environment, Environment)
-    entry = RunEntry(
-        summary, environment.fingerprint, folder.path, environment.commit, measurement=measure(open_recording(folder))
-    )
+    recording = open_recording(folder)
+    # As a copy that was cut off: the summary of a run that was killed itself says that it is broken.
+    whole = not isinstance(recording, RunRecording) or recording.journal.end_reason is not None
+    if not whole and summary.exit_code in (ExitCode.PASS, ExitCode.INCONCLUSIVE):
+        raise HarnessError("run-not-complete", where=str(folder.journal), run_id=folder.run_id)
+    entry = RunEntry(summary, environment.fingerprint, folder.path, environment.commit, measurement=measure(recording))
     # A baseline belongs in the store where runs like it are compared: the one beside it, unless --out names another.
     named = click.get_current_context().get_parameter_source("out") is ParameterSource.COMMANDLINE
     return _Found(entry, out if named else folder.path.parent)

@@ -156,6 +156,16 @@ def test_set_prints_the_baseline_as_json(reports: Path) -> None:
     assert p95["low"] < p95["value"] < p95["high"]
 
 
+def test_a_run_whose_journal_was_cut_off_is_no_baseline(reports: Path) -> None:
+    folder = made_run(reports, 1)
+    recorded = folder.journal.read_bytes()
+    folder.journal.write_bytes(recorded[: len(recorded) // 2])
+    refused = baseline(reports, "set", folder.run_id)
+    assert (refused.exit_code, refused.code) == (2, "run-not-complete")
+    assert refused.error is not None
+    assert refused.error.params["run_id"] == folder.run_id
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("fail", "baseline-run-failed"), ("broken", "baseline-run-broken")])
 def test_set_refuses_a_run_that_did_not_hold_unless_forced(verdict: Verdict, code: str, reports: Path) -> None:
     folder = made_run(reports, 1, verdict=verdict)
