@@ -136,7 +136,7 @@ def why_not_comparable(recording: Recording, phase: PhaseMeasurement) -> Message
     if any(_limited(earlier, phase) for earlier in recording.baseline.runs):
         return message("baseline-generator-limited", phase=phase.name)
     if any(_contaminated(earlier, phase) for earlier in recording.baseline.runs):
-        return message("baseline-contaminated", phase=phase.name)
+        return message("both-contaminated" if phase.too_contaminated else "baseline-contaminated", phase=phase.name)
     if phase.fault and not any(earlier.like(phase) for earlier in recording.baseline.runs):
         return message("baseline-without-fault", fault=phase.fault, phase=phase.name, remedy=remedy)
     return None

@@ -31,7 +31,8 @@ from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _BLOCKED = "gate-blocked"
-_TAINTED = {"gate-contaminated", "gate-step-contaminated", "gate-generator-limited", "gate-generator-late", _BLOCKED}
+_FOR_OTHERS = {"gate-contaminated", "gate-step-contaminated", "gate-recovery-contaminated", "both-contaminated"}
+_TAINTED = {*_FOR_OTHERS, "gate-generator-limited", "gate-generator-late", _BLOCKED}
 """Why gates are inconclusive that have a cause: others, the generator, or a target that did not respond at all."""
 _STEP = "gate-step"
 _OPEN = "gate-nights-open"
@@ -105,6 +106,11 @@ class Question:
         if self.nights is None or self.record is None:
             return Attribution(self.summary.suspects, self.summary.candidates)
         return attribution_of_nights(self.run, self.record, self.nights)
+
+    @property
+    def undecided_for_others(self) -> bool:
+        """Whether a gate cannot tell because others took the cores."""
+        return any(gate.code in _FOR_OTHERS for gate in self.gates)
 
     @cached_property
     def observed(self) -> float | None:

@@ -27,8 +27,7 @@ def explanation_of(question: Question) -> Explanation:
     """What is known of the causes of one figure."""
     kinds = KINDS if question.fault is None else OF_FAULTS
     found = [cause for kind in kinds for cause in kind(question) if _counts(cause)]
-    contaminated = any(gate.code == "gate-contaminated" for gate in question.gates)
-    causes = ranked(found, contaminated=contaminated)[:MOST_CAUSES]
+    causes = ranked(found, contaminated=question.undecided_for_others)[:MOST_CAUSES]
     sampled = question.measured is not None and question.measured.waits is not None
     if sampled and [cause.kind for cause in causes] == ["cores-taken"] and not question.attribution.suspects:
         causes[0].evidence.append(Notice.of(message("evidence-nothing-in-target")))

@@ -18,14 +18,13 @@ from harness.metrics.formatting import Amount
 from harness.record.explanation import Cause
 from harness.record.measurement import ALL, Interval, PhaseMeasurement
 
-_UNDECIDED = {"gate-contaminated", "gate-step-contaminated", "gate-recovery-contaminated"}
 _MOSTLY = 0.5
 """Of the rise: what can explain less is only one of its causes, at the most."""
 
 
 def causes(question: Question) -> Iterator[Cause]:
     record, measured = question.record, question.measured
-    undecided = any(gate.code in _UNDECIDED for gate in question.gates)
+    undecided = question.undecided_for_others
     if (
         record is None
         or measured is None

@@ -10,6 +10,7 @@ import pytest
 
 from harness.engine.request_failures import HostNotAllowed
 from harness.errors import HarnessError
+from harness.explain import explained
 from harness.messages import message
 from harness.plan.model.run import Gate
 from harness.plan.model.target import AttachedTarget, PlannedTarget
@@ -17,6 +18,7 @@ from harness.record.gate_result import GateResult
 from harness.record.run_folder import RunFolder, read_json, write_json, write_text
 from harness.record.spans import Received, SpanWriter
 from harness.record.summary import Summary
+from harness.recording import open_recording
 from harness.report.exporters.markdown import summary_markdown
 from tests.support.errors import harness_error
 from tests.support.judged import baseline_of, judge
@@ -134,6 +136,15 @@ def test_a_baseline_that_others_slowed_is_not_compared_with(tmp_path: Path) -> N
     baseline_of(contaminated_run(tmp_path / "before", 20), into=folder)
     result = only(judge(folder))
     assert (result.status, result.code) == ("inconclusive", "baseline-contaminated")
+
+
+def test_others_that_slowed_both_run_and_baseline_are_named_for_both(tmp_path: Path) -> None:
+    folder = contaminated_run(tmp_path, 20, GATES[0])
+    baseline_of(contaminated_run(tmp_path / "before", 20), into=folder)
+    summary = judge(folder)
+    assert only(summary).code == "both-contaminated"
+    (explanation,) = explained(open_recording(folder), summary).explanations
+    assert [cause.kind for cause in explanation.causes] == ["cores-taken"]
 
 
 @pytest.mark.parametrize(("seconds", "failing", "status"), [(8, 0.1, "fail"), (20, 0.1, "fail"), (8, 0.0, "pass")])
@@ -491,7 +502,7 @@ def test_a_killed_run_is_broken_and_keeps_its_figures(tmp_path: Path) -> None:
     assert summary.phases[1].requests > 0
     assert summary.phases[1].cut_short == "it ran 6.8 s of 20 s"
     assert [result.status for result in summary.gates] == ["fail", "fail", "inconclusive"]
-    assert summary.gates[2].code == "gate-phase-not-begun"
+    assert (summary.gates[2].code, summary.gates[2].limit) == ("gate-phase-not-begun", summary.gates[1].limit)
 
 
 def test_an_interrupted_run_is_inconclusive_with_its_own_exit_code(tmp_path: Path) -> None:
