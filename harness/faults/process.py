@@ -120,9 +120,15 @@ class ProcessFault(Fault):
     def end(self, place: Place) -> None:
         if self.action == "pause":
             _send(signal.SIGCONT, _paused.pop(self.thing, []) or self._candidates(place))
+        not_started: HarnessError | None = None
         for target in place.targets if self.ends_target and self.of == TARGET else ():
             if target.managed:
-                target.ask("start")
+                try:
+                    target.ask("start")
+                except HarnessError as error:  # the other build of a duet is to start all the same
+                    not_started = not_started or error
+        if not_started is not None:
+            raise not_started
 
     def _required(self, place: Place) -> list[psutil.Process]:
         """The processes to act on; of several workers, the busiest."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.faults.place import Place, TargetPlace
 from harness.faults.process import ProcessFault
+from harness.targets.supervised_process import SupervisedProcess
 from tests.support.children import wait_until
+from tests.support.errors import harness_error
 from tests.support.faults import WORKERS, is_stopped, running, suspend
 from tests.support.requirements import require_program, require_root
 
@@ -199,3 +203,26 @@ def test_a_target_whose_process_is_unknown_cannot_be_paused() -> None:
     with pytest.raises(HarnessError) as raised:
         ProcessFault(action="pause").check(there)
     assert raised.value.code == "fault-target-pid-unknown"
+
+
+def test_a_build_starts_again_even_if_the_other_cannot(tmp_path: Path) -> None:
+    programs = [tmp_path / build for build in "ab"]
+    with ExitStack() as around:
+        targets, processes = [], []
+        for program in programs:
+            program.write_text("#!/bin/sh\nexec sleep 60\n")
+            program.chmod(0o755)
+            control = tmp_path / f"{program.name}.sock"
+            process = SupervisedProcess([str(program)], os.environ, tmp_path / f"{program.name}.log", control=control)
+            around.callback(process.stop, 5.0)
+            processes.append(process)
+            targets.append(TargetPlace(url="http://127.0.0.1:9", parent=process.supervisor_pid, control=str(control)))
+        there, fault = Place(targets=tuple(targets), harness=os.getpid()), ProcessFault(action="kill")
+        fault.begin(there)
+        killed = [process.pid for process in processes]
+        wait_until(lambda: all(process.poll() is not None for process in processes))
+        programs[0].unlink()
+        with harness_error("fault-target-not-started"):
+            fault.end(there)
+        wait_until(lambda: processes[1].poll() is None)
+        assert processes[1].pid not in killed
