@@ -77,6 +77,7 @@ class Finding:
         observed = self.observed
         exact = isinstance(requirement.measures.statistic, Maximum | Minimum | PeakMemory | Exact | SeriesFigure)
         has_interval = observed is not None and (not exact or observed.low != observed.high)
+        known = self.limit is not None or requirement.baseline
         return GateResult(
             require=requirement.source,
             phase=phase,
@@ -84,7 +85,7 @@ class Finding:
             status=self.status,
             observed=observed.value if observed else None,
             unit=requirement.measures.unit.name,
-            limit=self.limit,
+            limit=self.limit if known else requirement.value,
             interval=(observed.low, observed.high) if observed and has_interval else None,
             baseline=self.baseline,
             machine_slower=self.slower,

@@ -156,7 +156,7 @@ def _blocked(comparison: Comparison, record: PhaseRecord, count: int) -> Finding
     bounded = comparison.comparator[0] == ("<" if metric.better == "lower" else ">")
     fails = bounded and not metric.unit.is_share and not comparison.baseline
     reason = message("gate-blocked", phase=record.plan.name, count=count, length_s=record.load_s)
-    return Finding("fail" if fails else "inconclusive", reason, limit=comparison.value if fails else None)
+    return Finding("fail" if fails else "inconclusive", reason)
 
 
 def _judged(
