@@ -117,6 +117,8 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     warnings += _look_up_past_runs(recording, stepped_figures(recording.plan.gates if gates is None else gates))
     recording = replace(recording, no_baseline=no_baseline)
     summary = explained(recording, judge(recording, gates=gates))
+    if gates is None:  # what other gates would have made of the runs before is not known
+        warnings += row_of_inconclusive(summary, recording.baseline)
     return write_results(folder, summary, warnings=warnings, recording=recording)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.control.finalize import conclude
+from harness.control.finalize import conclude, judge_again
 from harness.plan.model.run import RunPlan
 from harness.record.measurement import Baseline
-from harness.record.run_folder import read_model
+from harness.record.run_folder import RunFolder, read_model
 from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
 from tests.support.latencies import lognormal
@@ -119,6 +119,8 @@ def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> No
     assert {summary.verdict for summary in nights} == {"inconclusive"}
     rows = [[n.params["runs"] for n in summary.notices if n.code == "inconclusive-for-long"] for summary in nights]
     assert rows == [[], [], [], [], [], [6], [7]]
+    again = judge_again(RunFolder(reports / nights[-1].run_id))
+    assert [notice.params["runs"] for notice in again.notices if notice.code == "inconclusive-for-long"] == [7]
     assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]
 
 
