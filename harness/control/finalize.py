@@ -23,7 +23,7 @@ from harness.record.run_folder import RunFolder, read_model, write_json, write_t
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.recording import BenchRecording, RunRecording, open_recording
-from harness.recording.streams import ROUNDS, STREAMS
+from harness.recording.streams import STREAMS
 from harness.report import report_files, write_reports
 from harness.store import RunEntry, Store, open_store
 from harness.store.address import VARIABLE
@@ -67,8 +67,7 @@ def conclude(
         entry = RunEntry(
             summary, environment.fingerprint, folder.path, commit=environment.commit, measurement=measure(recording)
         )
-        rounds = {benchmark.test: benchmark.rounds for benchmark in recording.read(ROUNDS)}
-        store.record_run(entry, rounds)
+        store.record_run(entry)
     except HarnessError as error:
         warning = message("run-not-stored", error=error.message)
         summary = write_results(folder, summary, warnings=[warning], recording=recording)

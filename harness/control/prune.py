@@ -40,8 +40,6 @@ class KnownRun:
     """Its folders on this machine; several if somebody copied it. All are kept or all are removed."""
     stored: bool = False
     """Whether the store has it."""
-    in_a_history: bool = False
-    """Whether the store keeps its figures for the history of its scenario."""
     begun: bool = True
     """Whether it recorded anything; its target may never have been ready."""
 
@@ -90,7 +88,7 @@ def prune(
     histories = store.in_a_history()
     for run in _surplus(runs, keep, datetime.now(UTC) - keep_failed):
         if run.run_id in histories:
-            run = replace(run, stored=False, in_a_history=True)
+            run = replace(run, stored=False)
             if not run.folders:
                 continue
         if store.is_of_a_baseline(run.run_id):
@@ -171,8 +169,6 @@ def _remove(run: KnownRun, store: Store) -> None:
         except OSError as error:
             raise _not_removable(folder, error) from error
         _remove_tree(hidden)
-    if run.in_a_history:
-        store.forget_rounds(run.run_id)
     if run.stored:
         store.forget_run(run.run_id)
 

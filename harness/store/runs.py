@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from harness.errors import HarnessError
 from harness.plan.bench import PROFILE as BENCH
 from harness.record.benchmark_figures import BenchmarkFigures
 from harness.record.comparison import MeasuredRun
 from harness.record.measurement import Measurement
-from harness.record.suite import PastBench, Rounds
+from harness.record.suite import PastBench
 from harness.record.summary import Summary
 from harness.store.database import Database
 from harness.store.tables import BenchmarkRow, RunRow
 from harness.store.windows import is_member
-
-MOST_ROUNDS = 10_000
-"""A function that takes a microsecond has 200,000 rounds a second. The run folder has each of them. A team's store,
-with a bench each night for years, has at most this many values of a benchmark: means of equally many rounds, in
-order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +37,18 @@ class RunEntry:
 class RunCatalogue(Database):
     """The runs of a store."""
 
-    def record_run(self, entry: RunEntry, rounds: Mapping[str, Rounds] | None = None) -> None:
+    def record_run(self, entry: RunEntry) -> None:
         """Put a run into the catalogue, or replace its entry after it was copied or judged again.
 
-        Where its copy is stays noted, unless ``entry`` names another place. ``rounds`` are those of a bench (seconds,
-        by the benchmark's id), kept with its figures as :func:`pack` does; without, what is kept stays.
+        Where its copy is stays noted, unless ``entry`` names another place. Of a bench, its benchmarks are kept, too.
         """
         summary = entry.summary
-        row = self._row(entry)
         benchmarks = [
-            BenchmarkRow(
-                run_id=summary.run_id,
-                test=figures.test,
-                figures=figures.model_dump_json(),
-                rounds=pack(rounds[figures.test]),
-            )
+            BenchmarkRow(run_id=summary.run_id, test=figures.test, figures=figures.model_dump_json())
             for figures in summary.benchmarks
-            if rounds is not None
         ]
         with self._writing() as session:
-            for each in (row, *benchmarks):
+            for each in (self._row(entry), *benchmarks):
                 session.merge(each)
 
     def measured_run(self, run_id: str) -> MeasuredRun | None:
@@ -89,12 +75,6 @@ class RunCatalogue(Database):
             self._reports / row.folder,
             measurement=self._parsed(row.measurement, Measurement, "measurement", run_id),
         )
-
-    def forget_rounds(self, run_id: str) -> None:
-        """Remove what is kept of a bench's rounds, but not its figures."""
-        none = zlib.compress(b"")
-        with self._writing() as session:
-            session.execute(update(BenchmarkRow).where(BenchmarkRow.run_id == run_id).values(rounds=none))
 
     def forget_run(self, run_id: str) -> bool:
         """Remove a run from the catalogue; returns whether it was removed. A run of a baseline stays."""
@@ -178,11 +158,3 @@ def _parse_utc(iso: str, run_id: str) -> datetime:
     except ValueError as error:
         raise HarnessError("started-at-invalid", where=f"run {run_id}", value=iso) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def pack(rounds: Rounds) -> bytes:
-    """``rounds`` (seconds, in order), or their means, as compressed 8-byte floats, little-endian."""
-    step = -(-len(rounds) // MOST_ROUNDS)
-    whole = len(rounds) - len(rounds) % step
-    means = rounds[:whole].reshape(-1, step).mean(axis=1)
-    return zlib.compress(means.astype("<f8").tobytes())

@@ -73,7 +73,7 @@ class RunRow(Base):
 
 
 class BenchmarkRow(Base):
-    """One benchmark of one bench: its figures and its rounds."""
+    """One benchmark of one bench."""
 
     __tablename__ = "harness_benchmark"
     __table_args__ = (Index(None, "test", "run_id"),)
@@ -82,8 +82,8 @@ class BenchmarkRow(Base):
     test: Mapped[str] = mapped_column(primary_key=True)
     figures: Mapped[str]
     """``record.benchmark_figures.BenchmarkFigures`` as JSON."""
-    rounds: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    """The seconds of each round, in order, as ``store.runs.pack`` packs them."""
+    rounds: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, default=b"")
+    """Empty: the run folder has them. Earlier versions of the harness still write them."""
 
 
 class BaselineRow(Base):

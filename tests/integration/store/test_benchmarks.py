@@ -1,19 +1,16 @@
-"""Benchmarks in the store: every round, what benches came to one after the other, gone with their run."""
+"""Benchmarks in the store: what benches came to one after the other, gone with their run."""
 
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from harness.errors import HarnessError
 from harness.record.benchmark_figures import BenchmarkFigures
 from harness.record.summary import Summary
 from harness.store import RunEntry, open_store
-from harness.store.runs import MOST_ROUNDS, pack
 from tests.support.stores import rows
 
 TEST = "micro/test_x.py::test_a"
@@ -48,11 +45,7 @@ def bench(run_id: str, mean_s: float, day: int, suite: str = "shop") -> Summary:
     )
 
 
-def unpacked(rounds: bytes) -> list[float]:
-    return [float(value) for value in np.frombuffer(zlib.decompress(rounds), dtype="<f8")]
-
-
-def test_benches_are_stored_with_their_rounds_in_order(store_url: str, tmp_path: Path) -> None:
+def test_benches_are_stored_and_gone_with_their_run(store_url: str, tmp_path: Path) -> None:
     with open_store(store_url, tmp_path) as store:
         for run_id, mean_s, day, suite, fingerprint in (
             ("b", 2e-6, 2, "shop", "f1"),
@@ -61,14 +54,13 @@ def test_benches_are_stored_with_their_rounds_in_order(store_url: str, tmp_path:
             ("of another machine", 9e-6, 3, "shop", "f2"),
         ):
             summary = bench(run_id, mean_s, day, suite)
-            store.record_run(RunEntry(summary, fingerprint, tmp_path / run_id), {TEST: np.array([1e-6, 2e-6, 3e-6])})
+            store.record_run(RunEntry(summary, fingerprint, tmp_path / run_id))
         history = store.benchmark_history("shop", "f1", most=10)
         assert [(one.run_id, one.benchmarks[0].mean_s) for one in history] == [("a", 1e-6), ("b", 2e-6)]
         assert [one.run_id for one in store.benchmark_history("shop", "f1", most=1)] == ["b"]
         store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a"))
-        of_a = "SELECT rounds FROM harness_benchmark WHERE run_id = 'a'"
-        ((packed,),) = rows(store_url, of_a)
-        assert unpacked(packed) == [1e-6, 2e-6, 3e-6]
+        of_a = "SELECT test FROM harness_benchmark WHERE run_id = 'a'"
+        assert rows(store_url, of_a) == [(TEST,)]
         assert store.forget_run("a")
         assert rows(store_url, of_a) == []
 
@@ -80,23 +72,5 @@ def test_a_bench_is_in_the_store_whole_or_not_at_all(tmp_path: Path) -> None:
                 "CREATE TRIGGER full BEFORE INSERT ON harness_benchmark BEGIN SELECT RAISE(ABORT, 'full'); END"
             )
         with pytest.raises(HarnessError):
-            store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path), {TEST: np.array([1e-6])})
+            store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path))
         assert store.list_runs() == []
-
-
-def test_very_many_rounds_are_kept_as_means_of_as_many() -> None:
-    few = np.arange(1, MOST_ROUNDS + 1, dtype=np.float64)
-    assert unpacked(pack(few)) == few.tolist()
-    many = np.arange(3 * MOST_ROUNDS - 1, dtype=np.float64)
-    assert unpacked(pack(many))[:2] == [1.0, 4.0]
-    assert len(unpacked(pack(many))) <= MOST_ROUNDS
-
-
-def test_figures_stay_when_rounds_are_forgotten(store_url: str, tmp_path: Path) -> None:
-    with open_store(store_url, tmp_path) as store:
-        store.record_run(RunEntry(bench("a", 1e-6, 1), "f1", tmp_path / "a"), {TEST: np.array([1e-6, 2e-6])})
-        store.forget_rounds("a")
-        (past,) = store.benchmark_history("shop", "f1", most=10)
-        assert [one.mean_s for one in past.benchmarks] == [1e-6]
-        ((packed,),) = rows(store_url, "SELECT rounds FROM harness_benchmark")
-        assert unpacked(packed) == []
