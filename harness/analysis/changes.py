@@ -39,6 +39,7 @@ def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:
                 continue
             baseline, seen = against(beside.observed, beside.figures, metric, calibrated=beside.noise)
             change, interval = relative(seen, baseline, metric)
+            apart = (seen.low - baseline, None if seen.high is None else seen.high - baseline)
             yield Change(
                 phase=phase.name,
                 endpoint=recording.shown(endpoint),
@@ -49,5 +50,5 @@ def _changes(recording: Recording, phase: PhaseMeasurement) -> Iterator[Change]:
                 change=change,
                 interval=None if isinstance(metric.statistic, Exact) else interval,
                 machine_slower=beside.slower,
-                meaning=meaning_of(interval, metric),
+                meaning=meaning_of(apart, metric),
             )

@@ -14,11 +14,11 @@ from harness.analysis.equivalence import chances, outcome_of, scaled
 from harness.analysis.intervals import Bounds, degrees_of
 from harness.analysis.settling_comparisons import Evidence, settling
 from harness.messages import Message, message
-from harness.metrics.formatting import Amount, Signed, title
+from harness.metrics.formatting import Amount, Estimate, Signed, title
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.comparison import ComparedFigure, Outcome
-from harness.record.measurement import EndpointMeasurement
+from harness.record.measurement import EndpointMeasurement, Interval
 from harness.record.notice import Notice
 
 
@@ -39,6 +39,8 @@ class Figure:
     evidence: Evidence
     slower: float | None
     """At equal speed: by how much the machine was slower with B."""
+    from_zero: Interval | None = None
+    """Where A's figure is 0, to which nothing is relative: B's. ``change`` and ``interval`` are then relative to it."""
 
     @classmethod
     def of(
@@ -51,7 +53,7 @@ class Figure:
         calibrated: float | None = None,
         equal: EqualSpeed | None = None,
     ) -> Self | None:
-        """The figure of those runs that have it; None if one build has it in no run, or A's is 0.
+        """The figure of those runs that have it; None if one build has it in no run, or both are 0.
 
         ``equal``: what is compared in place of what ``a`` and ``b`` measured.
         """
@@ -65,6 +67,10 @@ class Figure:
         seconds = min(one.seconds for one in (*of_a, *of_b))
         found = sets_against(after, before, metric, degrees_of(max(seconds, 2)), calibrated)
         change, interval = relative(found.seen, found.baseline, metric)
+        from_zero = found.seen if change is None and found.baseline == 0 and found.seen.value > 0 else None
+        if from_zero is not None:
+            high = None if from_zero.high is None else from_zero.high / from_zero.value
+            change, interval = 1.0, (from_zero.low / from_zero.value, high)
         if change is None or interval is None:
             return None
         return cls(
@@ -79,6 +85,7 @@ class Figure:
             found.is_linear,
             Evidence(len(before), len(after), seconds, found.unseen),
             None if equal is None else equal.slower,
+            from_zero,
         )
 
     @property
@@ -100,9 +107,9 @@ class Figure:
             unit=self.metric.unit.name,
             baseline=self.baseline,
             observed=self.observed,
-            change=self.change,
+            change=None if self.from_zero else self.change,
             better=self.metric.better,
-            interval=None if isinstance(self.metric.statistic, Exact) else self.interval,
+            interval=None if self.from_zero or isinstance(self.metric.statistic, Exact) else self.interval,
             machine_slower=self.slower,
             margin=margin,
             outcome=outcome,
@@ -132,6 +139,9 @@ class Figure:
             "high": self._signed(high),
         }
         best, worst = self._worsening
+        if self.from_zero is not None:
+            grown = Estimate(self.from_zero, self.metric.unit.name)
+            return message("compare-from-zero", metric=figures["metric"], observed=grown)
         if outcome in ("worse", "better"):
             return Message("compare-changed-exactly" if low == high else "compare-changed", figures)
         if outcome == "not worse":

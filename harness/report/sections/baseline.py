@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,7 +64,14 @@ class BaselineChanges(Section):
 
 def relative(row: Difference, value: float | None) -> str:
     """A change of ``row``: relative, or of a share in percentage points."""
+    if value is None and row.baseline == 0 and row.observed:
+        return "from 0"
     return points(value) if row.unit == "%" else change(value)
+
+
+def size(row: Difference) -> float:
+    """To sort by: the largest change first, and any from 0 before that."""
+    return -math.inf if row.change is None else -abs(row.change)
 
 
 def interval_of(row: Difference) -> str:
@@ -86,7 +94,7 @@ def at_equal_speed(rows: Sequence[Difference]) -> list[str]:
 
 def _with_meaning(rows: Sequence[Change], meaning: str) -> list[Change]:
     """Those rows, the largest change first."""
-    return sorted((row for row in rows if row.meaning == meaning), key=lambda row: -abs(row.change or 0))
+    return sorted((row for row in rows if row.meaning == meaning), key=size)
 
 
 def _by_phase(rows: Sequence[Change]) -> dict[str, list[Change]]:

@@ -10,7 +10,7 @@ from harness.record.comparison import ComparedFigure, ComparedRun, Comparison, O
 from harness.report.blocks import WIDE, Block, Cell, Column, Headline, Items, Paragraph, Style, table
 from harness.report.contents import ComparisonSection
 from harness.report.formatting import counted, date_time, in_unit
-from harness.report.sections.baseline import at_equal_speed, interval_of, relative
+from harness.report.sections.baseline import at_equal_speed, interval_of, relative, size
 
 _STYLES: dict[Outcome, Style] = {"worse": "fail", "inconclusive": "inconclusive", "not worse": "pass", "better": "pass"}
 _ORDER: tuple[Outcome, ...] = ("worse", "inconclusive", "better", "not worse")
@@ -127,7 +127,7 @@ def _columns(comparison: Comparison) -> list[Column[ComparedFigure]]:
 
 
 def _worst_first(figures: Sequence[ComparedFigure]) -> list[ComparedFigure]:
-    return sorted(figures, key=lambda figure: (_ORDER.index(figure.outcome), -abs(figure.change or 0)))
+    return sorted(figures, key=lambda figure: (_ORDER.index(figure.outcome), size(figure)))
 
 
 def _places(figures: Sequence[ComparedFigure]) -> str:

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis.comparison import compared
 from harness.analysis.measurement import measure
 from harness.control.finalize import judge_again, write_results
 from harness.plan.expression import parse_bench_gate
+from harness.plan.margins import parse_margins
+from harness.record.comparison import MeasuredRun
 from harness.record.gate_result import GateResult
 from harness.record.measurement import Baseline
 from harness.record.run_folder import RunFolder, read_json, write_json
@@ -146,6 +149,22 @@ def test_allocations_are_counted_and_compared_as_they_are(tmp_path: Path) -> Non
         tmp_path, {A: about(1e-3)}, gates=gates, memory={A: more}, baseline=baseline, name="20260103T030405Z-s-b-1"
     )
     assert [gate.status for gate in judge(folder).gates] == ["fail", "pass"]
+
+
+def test_a_count_that_grows_from_0_is_worse(tmp_path: Path) -> None:
+    none, some = (MemoryFigures(peak_bytes=5000, allocations=n, allocated_bytes=9000) for n in (0, 12))
+    before = bench_folder(tmp_path, {A: about(1e-3)}, memory={A: none})
+    folder = bench_folder(
+        tmp_path, {A: about(1e-3)}, memory={A: some}, baseline=baseline_of(before), name="20260103T030405Z-s-b-1"
+    )
+    (change,) = [change for change in judge(folder).changes if change.metric == "allocations"]
+    assert (change.change, change.meaning) == (None, "worse")
+    a, b = (MeasuredRun(measure(open_recording(each))) for each in (before, folder))
+    worse, better = compared([a], [b], parse_margins([])), compared([b], [a], parse_margins([]))
+    (grown,) = [figure for figure in worse.figures if figure.metric == "allocations"]
+    assert (worse.verdict, grown.outcome, grown.finding.code) == ("worse", "worse", "compare-from-zero")
+    assert (grown.change, grown.interval, grown.baseline, grown.observed) == (None, None, 0, 12)
+    assert [figure.outcome for figure in better.figures if figure.metric == "allocations"] == ["better"]
 
 
 @pytest.mark.parametrize(
