@@ -14,7 +14,7 @@ from harness.analysis.measurement import measure
 from harness.analysis.samples import seconds_in
 from harness.analysis.settling_gates import Settling
 from harness.gates.requirement import Judgement, detectable_of
-from harness.messages import Message, message
+from harness.messages import Message, Option, message
 from harness.metrics import TARGET_METRICS
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
@@ -58,6 +58,8 @@ class RunDoubt:
         if strained and isinstance(statistic, Quantile | Mean | Maximum) and not (within and requests < needed):
             return message("gate-generator-late", why=strained, **figures)
         if comparison.measures.needs == "steps":
+            if self.record.plan.search is not None and self.summary.cut_short and self.run.journal.end_reason == "done":
+                return message("gate-search-cut-short", how=self.summary.cut_short, **figures)
             return message("gate-capacity-uncertain", **figures)
         if requests < needed and comparison.measures.needs == "checks":
             return message("gate-too-few-checks", checks=requests, seconds=seconds, needed=needed, **figures)
@@ -93,6 +95,9 @@ class RunDoubt:
             ways.append(message("gate-settle-runs", runs=self.baseline_runs, needed=settle.baseline_runs))
         if settle.metric is not None:
             ways.append(message("gate-settle-metric", metric=settle.metric))
+        starts = len(self.run.plan.targets) // 2
+        if not ways and self.gate.comparison.baseline and starts > 1:  # no time narrows how starts differ
+            ways = [message("gate-settle-starts", option=Option("starts"), starts=starts)]
         if not ways and self.gate.comparison.baseline and not self.run.plan.is_duet:
             ways = [message("gate-settle-duet"), message("gate-settle-calibrated-limit")]
         return ways or [message("gate-settle-limit")]

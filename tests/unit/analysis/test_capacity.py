@@ -10,6 +10,7 @@ import pytest
 
 from harness.analysis.capacity import Step, capacity_of, steps_of
 from harness.analysis.measurement import measure
+from harness.plan.model.phase import SearchRange
 from harness.record.measurement import ALL
 from harness.record.second_table import SECOND, SecondTable
 from harness.recording.run import read_run
@@ -76,6 +77,14 @@ def test_a_stress_phase_has_a_capacity_that_gates_and_reports_read(tmp_path: Pat
     assert [result.code for result in summary.gates[1:]] == ["gate-capacity-uncertain", "gate-no-capacity"]
     (measured,) = measure(read_run(folder)).phases
     assert measured.endpoints[ALL].figures.keys() == {"capacity"}
+
+
+def test_a_gate_on_a_search_that_ran_out_of_time_asks_for_more(tmp_path: Path) -> None:
+    search = STEPS.model_copy(update={"kind": "search", "search": SearchRange(start=50, to=150, shortest_s=10)})
+    folder = record_run(
+        tmp_path, phases=[search], gates=[gate("capacity >= 120/s")], latency=lognormal(20, 0.2), stop_at_s=22
+    )
+    assert [result.code for result in judge(folder).gates] == ["gate-search-cut-short"]
 
 
 def test_a_target_that_does_not_respond_at_a_level_did_not_hold_it(tmp_path: Path) -> None:
