@@ -39,7 +39,7 @@ class Phases(Section):
             Column("Max", lambda phase: ms(phase.response_ms.max), from_width=WIDE),
             Column("CPU/request", cpu_per_request, from_width=WIDE, shown=any(map(cpu_per_request, phases))),
         ]
-        found = [Cell(f"{phase.name}: {each}") for phase in phases for each in (*level_held(phase), *_remarked(phase))]
+        found = [Cell(f"{phase.title}: {each}") for phase in phases for each in (*level_held(phase), *_remarked(phase))]
         return [table(columns, phases), *([Items(found)] if found else [])]
 
     def values(self, report: Report) -> dict[str, Any] | None:
