@@ -10,6 +10,7 @@ from harness.analysis.traces import phase_traces
 from harness.messages import Message, Option, alternatives, message
 from harness.metrics.named import name_in
 from harness.metrics.series import SeriesFigure
+from harness.metrics.target import GROWTH_NEEDS_S, MemoryGrowth
 from harness.plan.hosts import host_of, is_loopback
 from harness.plan.model.run import Gate
 from harness.recording.recording import Recording
@@ -53,6 +54,10 @@ def why_no_figure(gate: Gate, run: RunRecording, record: PhaseRecord) -> Message
         if target.url and not is_loopback(target.url):
             return message("gate-target-elsewhere", metric=metric, host=host_of(target.url))
         return message("gate-target-pid-unknown", metric=metric, option=Option("pid"))
+    if isinstance(gate.comparison.measures.statistic, MemoryGrowth) and record.length_s < GROWTH_NEEDS_S:
+        return message(
+            "gate-phase-too-short", metric=metric, phase=phase, length_s=record.length_s, needed=GROWTH_NEEDS_S
+        )
     return message("gate-target-not-sampled", metric=metric, phase=phase)
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from harness.metrics.target_usage import TargetUsage
 
 
+GROWTH_NEEDS_S = 30
+"""A shorter phase has too few readings to bound how fast memory grows."""
+
+
 @dataclass(frozen=True, slots=True)
 class CpuPerRequest:
     """The CPU time of all the target's processes over the requests that ended meanwhile, in ms."""
@@ -66,7 +70,7 @@ METRICS: tuple[Metric[TargetUsage], ...] = (
         BYTES_PER_MINUTE,
         "lower",
         MemoryGrowth(),
-        "Growth of the resident memory of the target's processes; needs a phase of at least 30 s",
+        f"Growth of the resident memory of the target's processes; needs a phase of at least {GROWTH_NEEDS_S} s",
         ("leak", "memory_growth"),
         needs="target",
         others_matter=False,

@@ -48,6 +48,12 @@ def run_using(parent: Path, percent: float) -> RunFolder:
     )
 
 
+def test_a_gate_on_the_growth_of_memory_says_how_long_a_phase_it_needs(tmp_path: Path) -> None:
+    result = only(judge(record_run(tmp_path, phases=[steady(seconds=10)], gates=["rss_growth < 1MB/min"])))
+    assert (result.status, result.code) == ("inconclusive", "gate-phase-too-short")
+    assert (result.params["needed"], result.limit) == (30, 1e6)
+
+
 @pytest.mark.parametrize(("percent", "status"), [(50, "pass"), (70, "fail")])
 def test_a_gate_on_cpu_time_compares_with_the_baseline(tmp_path: Path, percent: float, status: str) -> None:
     before, folder = run_using(tmp_path / "before", 50), run_using(tmp_path, percent)
