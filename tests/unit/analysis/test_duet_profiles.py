@@ -76,11 +76,6 @@ def test_a_profile_is_that_of_one_start_and_of_its_requests(tmp_path: Path) -> N
     assert profile.requests == pytest.approx(run.phases[0].table.requests.sum() / 2, rel=0.05)
 
 
-def test_a_gate_that_starts_leave_undecided_asks_for_more_of_them(tmp_path: Path) -> None:
-    (gate, *_) = judge(duet(tmp_path, stacks(1), stacks(2), gates=("p95 <= baseline + 0.5%",), starts=2)).gates
-    assert (gate.status, [way["code"] for way in gate.params["settle"]]) == ("inconclusive", ["gate-settle-starts"])
-
-
 def test_two_profiles_of_one_build_name_no_function(tmp_path: Path) -> None:
     assert attribution_of(read_run(duet(tmp_path, stacks(1), stacks(2)))).suspects == []
 
