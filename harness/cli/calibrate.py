@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from harness.api.result import Run
 
 
+_ROUNDING = 1e-6
+"""A throughput that is the same in all runs still seems to vary by so little."""
+
+
 @click.command()
 @click.argument("scenario")
 @click.option(
@@ -104,7 +108,7 @@ def _show(calibration: Calibration) -> None:
         table.add_row(
             *map(Text, (floor.phase, _figure(floor), formatting.in_unit(floor.mean, floor.unit))),
             *(Text(shown(change).lstrip("+±")) for change in changes),
-            Text(_gate(floor)),
+            Text(gate_of(floor)),
         )
     console = Terminal()
     runs = formatting.counted(len(calibration.run_ids), "run")
@@ -119,9 +123,9 @@ def _figure(floor: NoiseFloor) -> str:
     return f"{floor.metric} at equal machine speed" if floor.at_equal_speed else floor.metric
 
 
-def _gate(floor: NoiseFloor) -> str:
+def gate_of(floor: NoiseFloor) -> str:
     """The tightest gate, its limit rounded up to two digits; of a figure that never varied there is none to propose."""
-    if not floor.limit:
+    if floor.limit < _ROUNDING:
         return "–"
     percent = 100 * floor.limit
     step = 10 ** (math.floor(math.log10(percent)) - 1)
