@@ -31,7 +31,7 @@ from harness.record.summary import Summary
 from harness.recording.run import PhaseRecord, RunRecording
 
 _BLOCKED = "gate-blocked"
-_FOR_OTHERS = {"gate-contaminated", "gate-step-contaminated", "gate-recovery-contaminated", "both-contaminated"}
+_FOR_OTHERS = {"gate-contaminated", "gate-step-contaminated", "both-contaminated"}
 _TAINTED = {*_FOR_OTHERS, "gate-generator-limited", "gate-generator-late", _BLOCKED}
 """Why gates are inconclusive that have a cause: others, the generator, or a target that did not respond at all."""
 _STEP = "gate-step"
