@@ -147,13 +147,22 @@ def spare_the_event_loop() -> None:
     """Keep Locust's worker from blocking whenever users are added, and when they stop.
 
     For each of some 70 options in a spawn message, Locust builds its whole argument parser again. That blocks all users
-    for 150-300 ms, which their response times include. The defaults do not change, so they are built once.
+    for 150-300 ms, which their response times include. The defaults do not change, so they are built once. The harness
+    reads no option from the environment, so a value there that Locust would reject ends no worker.
 
     When a runner stops, Locust looks for the source of all its callers, for a line at the level ``DEBUG``. That takes
     40 ms. Without ``inspect``, it says there that the caller is unknown.
     """
-    wrap(argument_parser, "default_args_dict", cache)
+    wrap(argument_parser, "default_args_dict", lambda _: cache(_default_options))
     vars(runners)["inspect"] = None
+
+
+def _default_options() -> dict[str, Any]:
+    parser = argument_parser.get_empty_argument_parser()
+    argument_parser.setup_parser_arguments(parser)
+    parser._default_config_files = []
+    options: dict[str, Any] = vars(parser.parse_args([], env_vars={}))
+    return options
 
 
 def _stopping_between_iterations(stop: Method) -> Method:

@@ -180,3 +180,13 @@ def test_a_thread_that_does_not_end_delays_nothing_and_is_named(server: Counting
     assert time.monotonic() - begun < 20
     assert journal.end_reason == "done"
     assert (tmp_path / "run" / "harness.log").read_text().count("heartbeat") == 2, "master and worker"
+
+
+def test_an_option_of_locust_in_the_environment_that_it_would_reject_ends_no_worker(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    # As if it had been set when the worker began: the processes of tests are forked.
+    setting = 'os.environ.update(LOCUST_LOGLEVEL="x", LOCUST_USERS="many")\n'
+    journal = run(tmp_path, server.url, "", at_import=setting)
+    assert journal.end_reason == "done"
+    assert requests_by_endpoint(journal)["GET /ok"] == server.served["GET /ok"] > 0
