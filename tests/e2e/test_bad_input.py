@@ -113,6 +113,7 @@ def test_a_usage_error_names_what_is_missing_or_unknown(arguments: list[str], sh
     assert (done.exit_code, shown in done.output) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_target_that_never_gets_healthy_is_broken_and_shows_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def summary_in(out: str) -> Summary:
     return Summary.model_validate_json(out)
 
 
+@pytest.mark.slow
 def test_a_function_that_became_slow_fails_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project, kept = tmp_path / "project", tmp_path / "kept"  # not below the project, whose settings still apply
     (project / "micro").mkdir(parents=True)

@@ -34,6 +34,7 @@ def benchmark(name: str, *options: str) -> Any:
     return json.loads(out.getvalue().splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_generators_record_what_the_server_has_served() -> None:
     require_program("nginx", "nginx-light")
     generators = benchmark("generator")["generators"]
@@ -47,6 +48,7 @@ def test_generators_record_what_the_server_has_served() -> None:
     assert harness["recorded"] == harness["served"]
 
 
+@pytest.mark.slow
 def test_tracing_is_measured_with_and_without_traced_requests() -> None:
     ways = benchmark("tracing")["ways"]
     assert len(ways) == 2
@@ -69,6 +71,7 @@ def test_the_cost_of_checked_responses_is_measured() -> None:
         assert (figures["checked_s"]["median"] > 0) == ("no checks" not in way), way
 
 
+@pytest.mark.slow
 def test_a_proxy_is_compared_with_direct_connections() -> None:
     ways = benchmark("proxy")["ways"]
     assert len(ways) == 2
@@ -77,6 +80,7 @@ def test_a_proxy_is_compared_with_direct_connections() -> None:
     assert [figures["cpu_us"]["median"] > 0 for figures in ways.values()] == [False, True]
 
 
+@pytest.mark.slow
 def test_open_load_is_recorded_from_its_intended_start() -> None:
     require_program("nginx", "nginx-light")
     require_program("hey", "hey")
@@ -89,6 +93,7 @@ def test_open_load_is_recorded_from_its_intended_start() -> None:
     assert figures["with_master_us"]["median"] >= figures["worker_us"]["median"]
 
 
+@pytest.mark.slow
 def test_the_load_of_the_flash_sale_is_there_and_counted_exactly() -> None:
     require_program("nginx", "nginx-light")
     with borrowing():
@@ -106,6 +111,7 @@ def test_memory_of_idle_users_and_of_steady_load() -> None:
     assert memory["steady"]["requests"] > 0
 
 
+@pytest.mark.slow
 def test_recorded_times_are_compared_with_those_of_the_server() -> None:
     truth = benchmark("truth")
     (harness, locust) = truth["stall"].values()
@@ -122,6 +128,7 @@ def test_recorded_times_are_compared_with_those_of_the_server() -> None:
         assert least_us < figures["service"]["off_us"]["median"] <= figures["response"]["off_us"]["median"]
 
 
+@pytest.mark.slow
 def test_judging_reports_every_recorded_request() -> None:
     judging = benchmark("judging")
     # A request that ends after the last recorded second is in no count.
@@ -177,6 +184,7 @@ def test_the_dataset_is_read_from_a_checkout(tmp_path: Path) -> None:
     assert (one.values, one.annotations) == ([1, 2, 2, 4], [[2], []])
 
 
+@pytest.mark.slow
 def test_the_journal_has_all_that_many_workers_report() -> None:
     (level,) = benchmark("master")["levels"]
     assert level["workers"] == 50
@@ -184,6 +192,7 @@ def test_the_journal_has_all_that_many_workers_report() -> None:
     assert level["cpu_us"] > 0
 
 
+@pytest.mark.slow
 def test_the_cost_of_sampling_is_measured() -> None:
     ways = benchmark("sampling")["ways"]
     assert ways["without"]["cores"]["median"] == 0
@@ -193,6 +202,7 @@ def test_the_cost_of_sampling_is_measured() -> None:
     assert ways["100 a second"]["cores"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_what_a_run_takes_besides_its_load() -> None:
     ((length, figures),) = benchmark("start")["runs"].items()
     assert length == "1 s"
@@ -201,6 +211,7 @@ def test_what_a_run_takes_besides_its_load() -> None:
     assert 0 < figures["begin_s"]["median"] < figures["wall_s"]["median"]
 
 
+@pytest.mark.slow
 def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
     with borrowing():
         figures = benchmark("verdicts", "--jobs", "1")
@@ -213,6 +224,7 @@ def test_verdicts_are_counted_over_trials_made_of_real_recordings() -> None:
         assert all(sum(statuses.values()) == trials["n"] for statuses in trials["gates"].values())
 
 
+@pytest.mark.slow
 def test_how_often_the_right_cause_is_first_is_measured() -> None:
     with borrowing():
         found = benchmark("causes")
@@ -220,6 +232,7 @@ def test_how_often_the_right_cause_is_first_is_measured() -> None:
     assert [run["run"] for run in found["runs"]] == ["clean-0", "slow_search-0"]
 
 
+@pytest.mark.slow
 def test_how_often_a_function_that_grew_is_named_is_counted() -> None:
     with borrowing():
         groups = {(group["kind"], group["growth"]): group for group in benchmark("attribution")["groups"]}

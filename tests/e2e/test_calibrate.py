@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.messages import message
 from harness.store import open_store
 from tests.support.in_process import harness
@@ -26,6 +28,7 @@ sampling = {"cpu": False, "memory": False}
 """
 
 
+@pytest.mark.slow
 def test_runs_of_one_build_show_what_a_gate_can_see_and_the_next_run_says_so(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(HTTP_SERVER + "serve(sys.argv[1])")
     (tmp_path / "visit.py").write_text(SCENARIO)

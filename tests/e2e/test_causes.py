@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.record.profiles import read_folded
 from tests.support.command import REPOSITORY, latest_run
 from tests.support.in_process import harness
@@ -33,6 +35,7 @@ memory = {duration = "3s"}
 """
 
 
+@pytest.mark.slow
 def test_each_of_two_defects_is_a_suspect_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "causes.toml").write_text(PROFILE)
     summary = harness("run", FLASH_SALE, "--profile", "causes.toml", "--json", cwd=tmp_path).json

@@ -91,6 +91,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     return found | {"": Ran(ended.exit_code, ended.json)}
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_the_shop_withstands_every_fault(runs: Mapping[str, Ran]) -> None:
     ran = runs[""]

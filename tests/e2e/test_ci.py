@@ -113,6 +113,7 @@ def _night(folder: Path, store: str) -> Night:
     return Night(folder, store, done.returncode, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_night_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL) -> None:
     checkout = tmp_path / "checkout"
     store = postgresql.new_database()

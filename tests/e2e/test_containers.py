@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -197,6 +198,7 @@ def counts(scraped: str, name: str) -> Counter[tuple[str, str, str]]:
     return Counter({(one.labels["phase"], one.labels["method"], one.labels["name"]): int(one.value) for one in found})
 
 
+@pytest.mark.slow
 def test_the_services_run_and_scraped_figures_match_the_summary(tmp_path: Path, postgresql: PostgreSQL) -> None:
     with constellation(tmp_path, postgresql) as on:
         seen = scrape_until_the_end(f"http://{on.address('metrics')}/metrics", on)

@@ -65,6 +65,7 @@ def run(folder: Path, target: dict[str, str], contract: dict[str, Any], paths: l
     return harness("run", "scenario.py", "--json", cwd=folder)
 
 
+@pytest.mark.slow
 def test_each_planted_breach_is_found_and_nothing_else(tmp_path: Path) -> None:
     paths = [f"/books/{number}" for number in range(10)] + ["/books", "/broken"]
     ended = run(tmp_path, MANAGED, {"openapi": "/openapi.json", "sample": "100%"}, paths)
@@ -143,6 +144,7 @@ def test_a_broken_pact_stops_the_run_before_the_load(tmp_path: Path, attached: d
     assert not (made / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_a_target_that_keeps_its_document_and_its_pact_passes(tmp_path: Path, attached: dict[str, str]) -> None:
     paths = ["/books", f"/books/{books.KEPT}", "/books/none"]
     kept = {"openapi": "/openapi.json", "sample": "100%", "pact": write_pact(tmp_path, pages=474)}

@@ -127,6 +127,7 @@ def test_side_by_side_both_builds_get_every_arrival_in_the_same_moment(tmp_path:
     assert np.abs(first - second).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_change(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED)
@@ -151,6 +152,7 @@ def test_cpu_of_several_starts_is_compared_and_a_build_beside_itself_shows_no_ch
     assert judged.exit_code == 0, judged.err
 
 
+@pytest.mark.slow
 def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

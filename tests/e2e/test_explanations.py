@@ -157,6 +157,7 @@ def explained(tmp_path: Path, vendor: str) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "kind", "function"),
     [("lock", "lock", "book"), ("pool", "pool", "get_stock"), ("downstream", "downstream", "ask_vendor")],
@@ -167,6 +168,7 @@ def test_what_requests_wait_for_is_named(explained: Any, mode: str, kind: str, f
     assert cause["per_request_ms"]["value"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.alone  # while other tests run, a gate on times is inconclusive, which nothing in the target explains
 def test_without_a_baseline_the_costliest_function_is_named(explained: Any) -> None:
     found = [cause for cause in explained("cpu", users=2, duration="8s") if cause["kind"] == "cpu"]

@@ -89,6 +89,7 @@ def summary(ran: Said) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_each_gate_judges_its_own_seconds(summary: dict[str, Any]) -> None:
     assert {gate["require"]: gate["status"] for gate in summary["gates"]} == GATES
     own, under, recovery = summary["gates"]

@@ -48,6 +48,7 @@ def written(cwd: Path, profile: str, duration: str) -> None:
     (cwd / "chaos.toml").write_text(profile.replace("[[phase]]", STEADY.format(duration=duration), 1))
 
 
+@pytest.mark.slow
 def test_a_run_survives_what_it_breaks(tmp_path: Path) -> None:
     profile = f"""
 allowed_faults = ["command"]
@@ -107,6 +108,7 @@ require = "error_rate < 99%"  # a run in which no gate reads a phase is void if 
     assert targets[-1]["value"] == 1, "the target that was started again is sampled"
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_broken(tmp_path: Path) -> None:
     with running() as other:
         profile = f"""
@@ -147,6 +149,7 @@ stop = "rm {tmp_path}/mark"
         assert sorted(ended) == ["marked", "neighbour stands still", "shop stands still"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_gets_full_ends_the_run_and_its_faults(tmp_path: Path) -> None:
     with small_disk(tmp_path / "small", "16m") as small, running() as other:
         written(tmp_path, PAUSE.format(other=f"pid:{other.pid}"), "60s")
@@ -193,6 +196,7 @@ def test_faults_are_undone_before_teardown_even_if_the_harness_fails(
     assert "'mark'" not in Path("files").read_text()
 
 
+@pytest.mark.slow
 def test_a_harness_that_is_killed_while_its_target_is_down_starts_nothing_again(tmp_path: Path) -> None:
     written(tmp_path, CRASH, "60s")
     with killed_at_end(start(*RUN, cwd=tmp_path, group=True)):
@@ -205,6 +209,7 @@ def test_a_harness_that_is_killed_while_its_target_is_down_starts_nothing_again(
     assert events_in(folder / "faults") == [("crash", "began"), ("crash", "ended")]
 
 
+@pytest.mark.slow
 def test_a_target_that_does_not_come_back_breaks_the_run_and_the_fault_is_named(tmp_path: Path) -> None:
     written(tmp_path, CRASH + 'for = "1s"\n', "20s")
     with (tmp_path / "target.py").open("r+") as script:  # it starts only once
@@ -221,6 +226,7 @@ def test_a_target_that_does_not_come_back_breaks_the_run_and_the_fault_is_named(
     assert events_in(latest_run(tmp_path) / "faults") == [("crash", "began"), ("crash", "ended")]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_with_all_its_processes_says_what_is_left_to_undo(tmp_path: Path) -> None:
     with running() as other:
         written(tmp_path, PAUSE.format(other=f"pid:{other.pid}"), "60s")

@@ -51,6 +51,7 @@ def prepared(folder: Path, rows: int = 5000) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_rows_come_once_across_three_workers_on_two_addresses(
     server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(result, latest_run(cwd))
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     files = [path for path in ran.folder.parent.rglob("*") if path.is_file()]
     assert {"plan.json", "journal", "harness.log", "target.log", "report.html", "store.sqlite"} <= {
@@ -201,6 +202,7 @@ def test_text_from_the_target_does_not_control_the_terminal(ran: Ran) -> None:
     assert "[bold red]rich[/bold red]" in " ".join(ran.result.err.split())
 
 
+@pytest.mark.slow
 def test_the_report_runs_no_script_and_asks_for_nothing(ran: Ran) -> None:
     report = (ran.folder / "report.html").as_uri()
     errors: list[str] = []

@@ -226,6 +226,7 @@ PROFILE = """
 IN_THIS_ORDER = ["init", "test_start", "spawning_complete", "test_stopping", "test_stop", "quitting", "quit"]
 
 
+@pytest.mark.slow
 def test_a_package_with_all_that_locust_offers_runs_on_master_and_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from harness.record.journal import Journal, JournalFollower, read_journal
 from tests.support.children import die_with_the_tests, wait_until
 from tests.support.command import REPOSITORY, finish, wait_until_recorded
@@ -129,6 +131,7 @@ def field(folder: Path, clocks_s: list[int]) -> Iterator[Field]:
             made.end()
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_reported_and_the_other_is_counted_to_the_last_request(tmp_path: Path) -> None:
     # The first worker's machine was started a day before the others, the second's a second.
     with field(tmp_path, [0, 86_400, 1, 0]) as on:
@@ -163,6 +166,7 @@ def test_a_lost_worker_is_reported_and_the_other_is_counted_to_the_last_request(
     assert median(off) <= 8, off
 
 
+@pytest.mark.slow
 def test_a_target_that_the_harness_starts_is_asked_by_all_and_when_the_master_is_cut_off_its_workers_end(
     tmp_path: Path,
 ) -> None:

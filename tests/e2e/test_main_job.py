@@ -109,6 +109,7 @@ def test_one_command_gives_a_verdict_and_everything_to_understand_it(sound: tupl
     assert json.loads((folder / "summary.json").read_text()) == summary
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(
     sound: tuple[Path, Said],
@@ -137,6 +138,7 @@ def test_a_slow_search_fails_the_gate_and_its_function_is_the_widest_new_frame(
     assert "edit_distance" in summary["suspects"][0]["function"], summary["suspects"]
 
 
+@pytest.mark.slow
 def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gates_and_drawn_again(
     tmp_path: Path,
 ) -> None:
@@ -182,6 +184,7 @@ def test_ctrl_c_ends_gracefully_with_a_report_and_exact_counts(tmp_path: Path) -
     assert (folder / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_path: Path) -> None:
     command = "python -m harness.shop --host 127.0.0.1 --port {port}"
     result = harness(
@@ -195,6 +198,7 @@ def test_an_ordinary_locustfile_runs_unchanged_on_a_target_that_is_started(tmp_p
     assert endpoints >= {"GET /products", "GET /search?q=lamp", "POST /cart", "POST /checkout"}
 
 
+@pytest.mark.slow
 def test_a_json_api_at_a_constant_arrival_rate(tmp_path: Path) -> None:
     result = harness(
         *("run", REPOSITORY / "scenarios" / "json_api.py", "--json"),

@@ -117,6 +117,7 @@ def medians_ms(journal: Journal, phase: str, endpoint: str) -> list[float]:
     ]
 
 
+@pytest.mark.slow
 def test_a_slow_dependency_and_a_far_target_show_in_the_figures(tmp_path: Path, redis_address: str) -> None:
     write_files(tmp_path, PROFILE.format(command=target_command(), redis=redis_address))
     ended = harness("run", "scenario.py", "--profile", "faulty.toml", cwd=tmp_path)
@@ -192,6 +193,7 @@ stop = "rm {mark}"
 )
 
 
+@pytest.mark.slow
 def test_a_killed_controller_leaves_no_fault_of_any_kind(
     tmp_path: Path, redis_address: str, postgresql: PostgreSQL
 ) -> None:
@@ -245,6 +247,7 @@ def is_locked(client: psycopg.Connection[tuple[object, ...]]) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_run_whose_proxies_are_killed_is_broken(tmp_path: Path) -> None:
     """What fails then is not the target's fault."""
     (tmp_path / "scenario.py").write_text(SCENARIO)
@@ -271,6 +274,7 @@ def has_begun(folder: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["proxies.cache.listen", "proxies.cache.upstream", "fault[2]"])
 def test_what_cannot_work_is_reported_before_any_load(tmp_path: Path, redis_address: str, key: str) -> None:
     port = free_port()

@@ -77,6 +77,7 @@ def folder_of_a_project(folder: Path, *, duration: str) -> None:
         (folder / name).write_text(text)
 
 
+@pytest.mark.slow
 def test_under_xdist_loads_follow_one_another_and_a_failure_says_why(pytester: pytest.Pytester) -> None:
     folder_of_a_project(pytester.path, duration="1s")
     result = pytester.runpytest_subprocess("-n2", "-rP", "-mperformance")
@@ -105,6 +106,7 @@ def test_under_xdist_loads_follow_one_another_and_a_failure_says_why(pytester: p
         assert result.outlines.count(line) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_load_gracefully_and_the_session(tmp_path: Path) -> None:
     folder_of_a_project(tmp_path, duration="100s")
     session = subprocess.Popen(

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.children import die_with_the_tests
 from tests.support.command import REPOSITORY, latest_run
 from tests.support.documents import python_blocks
@@ -19,6 +21,7 @@ print([*run.figures["name"]] == [phase.name for phase in run.phases] == ["ramp",
 """
 
 
+@pytest.mark.slow
 def test_the_examples_do_what_they_say(tmp_path: Path) -> None:
     (tmp_path / "scenarios").symlink_to(REPOSITORY / "scenarios")
     program = tmp_path / "example.py"

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.children import killed_at_end, wait_until
 from tests.support.command import latest_run, start, wait_until_recorded
 from tests.support.in_process import Said, harness, press_ctrl_c, running_in
@@ -56,6 +58,7 @@ def kill(folder: Path, module: str) -> None:
     found.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_path: Path) -> None:
     with killed_at_end(start(*words(tmp_path, "--set", "sampling.cpu.rate_hz=20"), cwd=tmp_path, group=True)):
         wait_until_recorded(tmp_path, seconds=2)
@@ -106,6 +109,7 @@ def test_a_second_ctrl_c_cuts_requests_off(tmp_path: Path) -> None:
     assert (latest_run(tmp_path) / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
     with small_disk(tmp_path / "small", "16m") as small:
         result = run(tmp_path, lambda: fill(small), "--out", str(small))

@@ -6,6 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import latest_run
 from tests.support.in_process import harness
 from tests.support.targets import nginx_target
@@ -63,6 +65,7 @@ def scenario(folder: Path, hold: str) -> str:
     return "visit.py"
 
 
+@pytest.mark.slow
 def test_a_leak_in_one_of_two_workers_names_the_worker_and_the_line(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     target = f"{shlex.quote(sys.executable)} app.py {{port}}"

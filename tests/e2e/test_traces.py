@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.record.spans import read_spans
 from harness.record.summary import Summary
 from harness.targets.health import why_not_listening
@@ -43,6 +45,7 @@ class Reader(HttpUser):
 """
 
 
+@pytest.mark.slow
 def test_a_run_says_what_requests_do_inside_an_unknown_target(tmp_path: Path) -> None:
     target = [sys.executable, "-m", "tests.support.bookshop", "{port}", str(tmp_path / "books.db")]
     command = shlex.join(target).replace("'{port}'", "{port}")

@@ -10,6 +10,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from tests.support.children import die_with_the_tests
 from tests.support.command import LONGEST_S, REPOSITORY
 from tests.support.counting_server import CountingServer
@@ -44,6 +46,7 @@ def do(*command: str | Path, cwd: Path, accept: tuple[int, ...] = (0,)) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_runs_a_scenario_under_a_shipped_profile(tmp_path: Path) -> None:
     uv = shutil.which("uv")
     assert uv is not None, "uv is not on PATH: pip install uv"

@@ -40,6 +40,7 @@ phases = [steady(users=4, hold="1s")]
 """
 
 
+@pytest.mark.slow
 def test_a_worker_joins_with_what_the_master_sends_and_others_are_rejected_with_a_reason(
     server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_job_that_is_cancelled_ends_its_load_and_has_its_report(tmp_path: Path
     assert (tmp_path / "performance" / "report.html").read_text() == "of what ran"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "code"),
     [

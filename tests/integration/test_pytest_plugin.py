@@ -79,6 +79,7 @@ def test_typo(load_test):
 """
 
 
+@pytest.mark.slow
 def test_wrong_input_waits_for_no_other_load(project: pytest.Pytester) -> None:
     project.makepyfile(look=SCENARIO, test_typo=TYPO.format(options="set={'phase.steady.hodl': '3s'}"))
     lock = project.path / "runtime" / "harness" / "load.lock"

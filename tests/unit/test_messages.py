@@ -65,6 +65,7 @@ def test_each_code_is_in_one_area() -> None:
         assert words.keys() <= {"message", "hint"}, code
 
 
+@pytest.mark.slow
 def test_what_is_raised_has_words_and_their_parameters() -> None:
     for place, code, given in calls():
         assert code in catalogue(), f"{place}: {code}"

@@ -627,6 +627,7 @@ def test_waits_and_statements_of_a_span_are_compared_with_the_rest_of_the_phase(
     page.context.close()
 
 
+@pytest.mark.slow
 def test_faults_are_shaded_and_named_in_every_chart_over_time(browser: Browser, tmp_path: Path) -> None:
     name = "db <script>alert(3)</script> slow"
     found = record_run(

@@ -220,6 +220,7 @@ def test_set_of_a_run_that_was_never_judged_says_how_to(reports: Path) -> None:
 # ---------------------------------------------------------------------------------------------- list, show, rm
 
 
+@pytest.mark.slow
 def test_the_real_command_keeps_its_two_outputs_apart(three: Path) -> None:
     call = [sys.executable, "-m", "harness", "baseline", "list", "--out", str(three)]
     for_people = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)

@@ -130,6 +130,7 @@ def test_a_run_whose_folder_is_gone_is_compared_from_the_store(tmp_path: Path) -
     assert after.exit_code == 1
 
 
+@pytest.mark.slow
 def test_the_baseline_is_named_by_its_word(tmp_path: Path) -> None:
     a, b, c = (made(tmp_path, number, median) for number, median in ((1, 20), (2, 20), (3, 30)))
     conclude_all(tmp_path, a, b, c)

@@ -48,10 +48,12 @@ def test_no_command_imports_for_its_help_what_takes_longest() -> None:
     assert not (LATER | {"numpy", "sqlalchemy"}) & loaded_by(", ".join(COMMANDS))
 
 
+@pytest.mark.slow
 def test_a_run_begins_without_what_only_its_report_needs() -> None:
     assert not LATER & loaded_by("harness.cli.run, harness.api.plain_output, harness.api.run, harness.control.run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", ["master", "worker"])
 def test_a_load_process_starts_without_what_reads_and_reports_runs(process: str) -> None:
     loaded = loaded_by(f"harness.engine.{process}")

@@ -16,6 +16,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.children import die_with_the_tests
 from tests.support.counting_server import CountingServer
 
@@ -113,6 +115,7 @@ def pictures(written: str) -> list[list[str]]:
     return [_ESCAPE.sub("", picture).split("\n") for picture in drawn[1:]]
 
 
+@pytest.mark.slow
 def test_the_live_view_on_a_terminal_and_ctrl_c_in_it(server: CountingServer, tmp_path: Path) -> None:
     terminal = Terminal(command(tmp_path, server.url, "40s"), 80, 24)
     try:

@@ -60,6 +60,7 @@ def test_a_full_disk_for_the_output_does_not_fail_a_gate(tmp_path: Path) -> None
     assert shell("doctor --json >/dev/full", tmp_path) == 4
 
 
+@pytest.mark.slow
 def test_a_run_whose_log_cannot_be_written_is_judged_and_reported(tmp_path: Path) -> None:
     (tmp_path / "getter.py").write_text(SCENARIO)
     with stream_that_takes_nothing("closed pipe") as log, CountingServer().running() as server:

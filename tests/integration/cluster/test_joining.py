@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import locust
+import pytest
 
 from harness.cluster import messages
 from harness.cluster.joining import join_request
@@ -61,6 +62,7 @@ def code_of(reply: object) -> str:
     return Message.from_data(reply["reason"]).code
 
 
+@pytest.mark.slow
 def test_peers_without_the_secret_neither_join_nor_disturb_the_run(server: CountingServer, tmp_path: Path) -> None:
     secret = new_secret()
     listen_address = ListenAddress(secret=secret)

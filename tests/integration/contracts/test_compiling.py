@@ -56,6 +56,7 @@ def test_a_user_need_not_wait_for_a_document() -> None:
     assert time.monotonic() - begun_s < compiling.CPU_S / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schemas", "cpu_s", "memory", "code", "where"),
     [

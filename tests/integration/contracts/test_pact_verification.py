@@ -158,6 +158,7 @@ def test_what_was_verified_is_recorded_without_a_password(pact_file: Path) -> No
     assert "pw9" not in found.model_dump_json()
 
 
+@pytest.mark.slow
 def test_a_killed_harness_leaves_no_verification_behind(pact_file: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)

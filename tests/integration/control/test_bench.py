@@ -14,6 +14,7 @@ from harness.plan.bench_resolve import resolve_bench
 from harness.record.suite import read_memory
 
 
+@pytest.mark.slow
 def test_listing_benchmarks_does_not_break_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_x.py").write_text("def test_x(benchmark): benchmark(range, 1)\n")
     monkeypatch.chdir(tmp_path)
@@ -26,6 +27,7 @@ def test_listing_benchmarks_does_not_break_a_run(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "reports").glob("*/")) == []
 
 
+@pytest.mark.slow
 def test_a_failing_listener_loses_nothing_and_hides_no_error_of_pytest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +44,7 @@ def test_a_failing_listener_loses_nothing_and_hides_no_error_of_pytest(
     assert list((tmp_path / "reports").glob("*/")) == []
 
 
+@pytest.mark.slow
 def test_a_suite_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_x.py").write_text("import nowhere\ndef test_x(benchmark): benchmark(range, 1)\n")
     monkeypatch.chdir(tmp_path)
@@ -53,6 +56,7 @@ def test_a_suite_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: p
     assert list((tmp_path / "reports").glob("*/")) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_the_first_benchmark_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def hear(text: str) -> None:
         if "importing" in text:

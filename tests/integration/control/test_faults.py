@@ -195,6 +195,7 @@ def test_a_user_need_not_wait_for_a_target_that_starts_again(tmp_path: Path, sta
     assert [each.code for each in run.said] == ["fault-began", "fault-ended"]
 
 
+@pytest.mark.slow
 def test_a_target_that_a_fault_has_killed_is_expected_to_be_gone(tmp_path: Path, stack: ExitStack) -> None:
     kill = PlannedFault(name="crash", kind="process", phase="steady", settings={"action": "kill"})
     run = Run(tmp_path, stack, kill)
@@ -211,6 +212,7 @@ def test_a_target_that_a_fault_has_killed_is_expected_to_be_gone(tmp_path: Path,
     assert run.target.is_alive()
 
 
+@pytest.mark.slow
 def test_a_pause_explains_no_absence(tmp_path: Path, stack: ExitStack) -> None:
     run = Run(tmp_path, stack, pause())
     run.begin(STEADY)
@@ -218,6 +220,7 @@ def test_a_pause_explains_no_absence(tmp_path: Path, stack: ExitStack) -> None:
     assert not run.faults.explains_absence
 
 
+@pytest.mark.slow
 def test_killed_processes_of_faults_are_replaced_and_go_on(tmp_path: Path, stack: ExitStack) -> None:
     later = pause(at_s=3.0).model_copy(update={"name": "later"})
     run = Run(tmp_path, stack, pause(for_s=50.0), later)
@@ -278,6 +281,7 @@ def test_a_stop_that_fails_is_reported_at_once_and_retried_before_the_verdict(tm
     assert run.codes[2:] == ["fault-ended"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crashes", [False, True])
 def test_a_stop_that_never_works_is_reported_at_once_and_in_the_summary(crashes: bool, tmp_path: Path) -> None:
     """Unless there is none, because the harness itself fails."""
@@ -295,6 +299,7 @@ def test_a_stop_that_never_works_is_reported_at_once_and_in_the_summary(crashes:
     assert events_in(run.folder.faults) == [("db slow", "began"), ("db slow", "failed"), ("db slow", "failed")]
 
 
+@pytest.mark.slow
 def test_a_fault_waits_until_one_of_the_phase_before_is_undone(tmp_path: Path, stack: ExitStack) -> None:
     """Both act on the same thing: undoing the first would end the second, too."""
     mark = tmp_path / "mark"

@@ -137,6 +137,7 @@ phases = [steady(users=1, hold="1s")]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("during", "sent"),
     [

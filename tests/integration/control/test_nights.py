@@ -75,6 +75,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports"
 
 
+@pytest.mark.slow
 def test_a_change_slipped_in_on_the_seventh_night_fails_a_night_soon_after(reports: Path) -> None:
     before = [night(reports, number) for number in range(1, 7)]
     assert "fail" not in [summary.verdict for summary in before]
@@ -96,6 +97,7 @@ def test_a_change_slipped_in_on_the_seventh_night_fails_a_night_soon_after(repor
     ]
 
 
+@pytest.mark.slow
 def test_nights_without_a_change_never_fail_and_do_not_stay_inconclusive(reports: Path) -> None:
     verdicts = [night(reports, number).verdict for number in range(1, 17)]
     assert "fail" not in verdicts
@@ -114,6 +116,7 @@ def test_nights_beside_a_neighbour_do_not_make_a_later_one_fail(reports: Path) -
     assert not codes & {"gate-nights-beyond-limit", "gate-nights-undecided"}, codes
 
 
+@pytest.mark.slow
 def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> None:
     nights = [night(reports, number, gate="p95 <= baseline + 0.1%", window=6, noise=0.0) for number in range(1, 8)]
     assert {summary.verdict for summary in nights} == {"inconclusive"}

@@ -105,6 +105,7 @@ def names_rank(found: Explanation, nights: int) -> None:
     assert 0 < cause.per_request_ms.low < 0.187 < (cause.per_request_ms.high or 0)
 
 
+@pytest.mark.slow
 def test_undecided_nights_name_together_the_function_that_none_names_alone(reports: Path) -> None:
     for number in range(1, 11):
         assert night(reports, number, LIMIT).explanations == []
@@ -117,6 +118,7 @@ def test_undecided_nights_name_together_the_function_that_none_names_alone(repor
     names_rank(of_cpu(last), last.gates[0].params["nights"])
 
 
+@pytest.mark.slow
 def test_nights_that_rose_for_certain_are_explained_though_the_limit_is_open(reports: Path) -> None:
     for number in range(1, 11):
         night(reports, number, LIMIT)
@@ -125,6 +127,7 @@ def test_nights_that_rose_for_certain_are_explained_though_the_limit_is_open(rep
     names_rank(of_cpu(nights[-1]), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [True, False])
 def test_a_step_names_the_function_that_the_runs_since_it_show(reports: Path, window: bool) -> None:
     """With a baseline, which has no failed run, and without one."""
@@ -145,6 +148,7 @@ def test_a_step_names_the_function_that_the_runs_since_it_show(reports: Path, wi
     names_rank(of_cpu(judged(folder)), 6)
 
 
+@pytest.mark.slow
 def test_a_rise_that_no_function_shows_stays_unexplained(reports: Path) -> None:
     for number in range(1, 7):
         night(reports, number, STEP)
@@ -154,6 +158,7 @@ def test_a_rise_that_no_function_shows_stays_unexplained(reports: Path) -> None:
     assert [cause for cause in found.causes if cause.sure] == []
 
 
+@pytest.mark.slow
 def test_the_level_before_the_last_but_one_step_does_not_count(reports: Path) -> None:
     """``rank`` was as dear as now before it got cheaper: only the nights in between are what it is compared with."""
     for number in range(1, 7):

@@ -69,6 +69,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports"
 
 
+@pytest.mark.slow
 def test_a_step_up_fails_with_its_third_run_until_somebody_accepts_it(reports: Path) -> None:
     for number in range(1, 6):
         gate = p95(night(reports, number))
@@ -92,6 +93,7 @@ def test_a_step_up_fails_with_its_third_run_until_somebody_accepts_it(reports: P
     assert night(reports, 11, slower=1.3).verdict == "pass"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken_s", [8, 20])
 def test_cpu_time_at_equal_speed_counts_in_all_seconds(reports: Path, taken_s: int) -> None:
     def sampled(at_s: float) -> dict[str, dict[str, float]]:
@@ -128,6 +130,7 @@ def test_accepting_a_run_that_does_not_count_accepts_the_level_it_is_at(reports:
     assert p95(night(reports, 11, slower=1.3)).status == "pass"
 
 
+@pytest.mark.slow
 def test_a_step_that_is_undone_no_longer_fails(reports: Path) -> None:
     for number in range(1, 10):
         last = night(reports, number, slower=1.3 if number > 6 else 1.0)
@@ -136,6 +139,7 @@ def test_a_step_that_is_undone_no_longer_fails(reports: Path) -> None:
     assert after[-1] == "pass"
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_by_steps_afterwards_from_the_runs_before_it(reports: Path) -> None:
     for number in range(1, 11):
         night(reports, number, slower=1.3 if number > 6 else 1.0, gates=())

@@ -120,6 +120,7 @@ def test_a_verify_that_ends_its_process_is_reported_with_its_last_lines(tmp_path
     assert (result.reason.code, result.reason.params["last_lines"]) == ("scenario-process-ended", "no more")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_children_and_what_they_have_started_end_with_the_harness(tmp_path: Path, sent: signal.Signals) -> None:
     path = scenario(tmp_path, USER + LEAVES_A_PROCESS + "import time; time.sleep(100)\n")
@@ -432,6 +433,7 @@ if pid:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("leaves", "lives"),
     [(LEAVES_A_PROCESS, True), (LEAVES_A_PROGRAM, True), (LEAVES_A_CHILD, True), (LEAVES_A_COPY, False)],

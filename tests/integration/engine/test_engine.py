@@ -459,6 +459,7 @@ def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: Countin
     assert "error_rate > 50%" in str(event.message.params["finding"])
 
 
+@pytest.mark.slow
 def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     search = phase((5, 8, 50), kind="search", name="search").model_copy(
         update={"until": parse_limit("error_rate > 50%"), "search": SearchRange(start=5, to=8, shortest_s=5)}

@@ -87,6 +87,7 @@ def test_a_process_runs_in_a_session_of_its_own_and_is_shown_under_its_own_name(
         assert process.wait(10) == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_what_was_given_another_environment_ends_with_the_server(tmp_path: Path) -> None:
     noted = tmp_path / "pid"
     left = "subprocess.Popen(['sleep', '300'], env={}, start_new_session=True).pid"

@@ -48,6 +48,7 @@ def ours(server: PostgreSQL) -> int:
         return int(rows.fetchall()[0][0])
 
 
+@pytest.mark.slow
 def test_no_connection_is_left_until_it_ends(server: PostgreSQL, place: Place) -> None:
     fault = DependencyFault(url=server.url, fill=True)
     fault.check(place)
@@ -265,6 +266,7 @@ def test_a_variable_in_the_url_stands_for_its_value(
     DependencyFault(url=f"{server.url.rpartition('/')[0]}/$FAULT_DATABASE", fill=1).check(place)
 
 
+@pytest.mark.slow
 def test_a_begin_that_fails_holds_nothing(server: PostgreSQL, place: Place) -> None:
     with psycopg.connect(server.url) as client:
         client.execute("CREATE TABLE IF NOT EXISTS dropped (id int)")

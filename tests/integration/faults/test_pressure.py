@@ -115,6 +115,7 @@ def test_memory_is_held_and_given_back() -> None:
         ended(fault)
 
 
+@pytest.mark.slow
 def test_memory_is_released_when_others_need_it() -> None:
     before = pressing.available()
     if before < 4 << 30:

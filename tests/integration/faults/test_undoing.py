@@ -157,6 +157,7 @@ def test_a_killed_guard_is_not_missed(run: Run) -> None:
     wait_until(run.nothing_is_broken)
 
 
+@pytest.mark.slow
 def test_after_both_were_killed_another_one_undoes_what_was_open(run: Run) -> None:
     run.begin_both()
     run.guard.kill()

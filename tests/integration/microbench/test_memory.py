@@ -44,6 +44,7 @@ def test_an_unreadable_trace_is_reported_and_does_not_lose_the_others(tmp_path: 
     assert set(found.damaged) == {"x.py::test_cut_off"}
 
 
+@pytest.mark.slow
 def test_what_ran_before_is_not_in_the_figures(pytester: pytest.Pytester) -> None:
     folder = pytester.mkdir("memory")
     request = Request(report=str(folder / "suite.json"), memory=str(folder)).write(folder / "request.json")

@@ -196,6 +196,7 @@ def test_a_file_that_cannot_be_imported_is_reported_with_its_error(pytester: pyt
     assert report.unknown == []  # what was not read may hold it
 
 
+@pytest.mark.slow
 def test_where_pytest_is_stopped_the_test_that_ran_is_known(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_x="""

@@ -121,6 +121,7 @@ def test_a_thousand_connections_are_open_at_once(proxy: OwnProxy, upstream: Peer
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
+@pytest.mark.slow
 def test_an_upstream_that_refuses_resets_the_client(process: ProxyProcess) -> None:
     proxy = process.add("nobody", ("127.0.0.1", 0), ("127.0.0.1", free_port()))
     with pytest.raises(ConnectionResetError), connect(proxy) as client:

@@ -56,6 +56,7 @@ def by_innermost(folder: RunFolder, profile: Profile) -> Counter[str]:
     return weights
 
 
+@pytest.mark.slow
 def test_samples_add_up_to_the_cpu_time_of_all_processes(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     shell = require_program("sh", "dash")
@@ -89,6 +90,7 @@ def test_samples_add_up_to_the_cpu_time_of_all_processes(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_a_function_of_node_is_named_if_node_says_where_it_is(tmp_path: Path, named: bool) -> None:
     node = require_program("node", "nodejs")
@@ -126,6 +128,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_target_that_a_fault_has_started_again_is_recorded_again(tmp_path: Path) -> None:
     folder, crash = run_folder(tmp_path), ProcessFault(action="kill")
     with start_target(script_target(tmp_path, BUSY), folder, agent=False, faults=True) as target:
@@ -182,6 +185,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_threads_that_begin_while_perf_attaches_are_recorded_once(tmp_path: Path) -> None:
     folder, samples = run_folder(tmp_path), Counter[int]()
 

@@ -185,6 +185,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     return folder, session.index
 
 
+@pytest.mark.slow
 def test_the_hot_function_is_the_widest_of_the_cpu_profile(sampled: tuple[RunFolder, ProfileIndex]) -> None:
     functions = by_function(*sampled, "cpu")
     assert functions.most_common(1)[0][0] == "burn (hot.py"
@@ -240,6 +241,7 @@ def test_resources_are_read_each_second(sampled: tuple[RunFolder, ProfileIndex])
     assert target[0]["cpu_percent"] > 5
 
 
+@pytest.mark.slow
 def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with start_target(script_target(tmp_path, SPINNING), run_folder(tmp_path / "m")) as managed:
@@ -252,6 +254,7 @@ def test_an_attached_target_gives_cpu_by_its_process_number(tmp_path: Path) -> N
     assert codes(index) == ["memory-target-attached"]
 
 
+@pytest.mark.slow
 def test_samples_keep_their_time_and_their_process(tmp_path: Path) -> None:
     """Each process has samples of its own, and the CPU time that its clock counted."""
     code = """
@@ -302,6 +305,7 @@ serve(sys.argv[1])
     ]
 
 
+@pytest.mark.slow
 def test_of_a_duet_of_several_starts_one_of_each_build_is_sampled(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
@@ -351,6 +355,7 @@ def test_a_target_without_python_is_named_once_and_its_diagnose_phase_is_useless
     assert any(reading.source == "target" for reading in READINGS.read(folder.resources))
 
 
+@pytest.mark.slow
 def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, SPINNING), "steady", sampling=Sampling(memory=None))
@@ -417,6 +422,7 @@ def test_a_target_that_dies_costs_only_what_was_not_sampled_yet(tmp_path: Path) 
     assert codes(session.index)[-2:] == ["cpu-target-ended", "memory-target-ended"]
 
 
+@pytest.mark.slow
 def test_a_target_that_a_fault_starts_again_within_a_phase_is_sampled(tmp_path: Path) -> None:
     folder, crash = run_folder(tmp_path), ProcessFault(action="kill")
     run = plan(script_target(tmp_path, SPINNING), "steady", "diagnose")
@@ -497,6 +503,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path) -> None:
     """Processes that are forked or spawned, before the phase or in it, and that exit or are killed."""
     folder = run_folder(tmp_path)
@@ -532,6 +539,7 @@ def test_every_process_is_traced_however_it_was_started_and_ended(tmp_path: Path
     assert len(list(folder.memory.glob("*.folded"))) == 3
 
 
+@pytest.mark.slow
 def test_a_trace_cut_off_by_the_targets_end_is_noted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     run = plan(script_target(tmp_path, "serve(sys.argv[1])"), "diagnose")
@@ -569,6 +577,7 @@ print(*[note.code for note in sampler.notes])
     assert done.stdout.split() == ["cpu-no-permission"]
 
 
+@pytest.mark.slow
 def test_py_spy_does_not_outlive_a_controller_that_is_killed(tmp_path: Path) -> None:
     """The target is attached: it keeps running, so py-spy would, too."""
     controller = tmp_path / "controller.py"

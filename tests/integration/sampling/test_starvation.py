@@ -121,6 +121,7 @@ def used_by_others(*roots: int) -> float:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_target_that_starves_itself_is_not_starved_by_others(tmp_path: Path) -> None:
     used: list[float] = []

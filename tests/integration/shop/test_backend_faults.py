@@ -48,6 +48,7 @@ def backends(connection: psycopg.Connection) -> list[int]:
     return [pid for (pid,) in rows]
 
 
+@pytest.mark.slow
 def test_lost_connections_are_reopened(database_and_shop: tuple[psycopg.Connection, str]) -> None:
     connection, shop = database_and_shop
     with Buyer(shop) as buyer:

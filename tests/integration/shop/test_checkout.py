@@ -53,6 +53,7 @@ def buy_the_rest(url: str) -> int:
     return bought
 
 
+@pytest.mark.slow
 def test_many_buyers_sell_the_shop_out_and_not_one_unit_more(database_url: str) -> None:
     with start_shop({**SCARCE, "SHOP_DATABASE_URL": database_url, "PAYMENT_FAILURE_RATE": "0.1"}) as shop:
         responses = sum(at_once([partial(buy_out, [shop.url], seed) for seed in range(12)]), Counter())

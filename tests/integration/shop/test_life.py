@@ -30,6 +30,7 @@ def the_vendor(pid: int) -> psutil.Process:
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
     with start_shop({"TMPDIR": str(tmp_path)}, as_command=True) as shop:
@@ -42,6 +43,7 @@ def test_a_signal_to_stop_ends_it_cleanly(ending: signal.Signals, tmp_path: Path
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +57,7 @@ def test_the_folder_of_a_shop_that_was_killed_is_removed_by_the_next(
         assert set(tmp_path.iterdir()) == {of_running, of_next}
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_the_vendor_too_but_only_the_death_of_the_shop_ends_it(tmp_path: Path) -> None:
     with start_shop({"SHOP_DATA_DIR": str(tmp_path)}, as_command=True) as shop:
         child = the_vendor(shop.pid)
@@ -90,6 +93,7 @@ def test_a_checkout_that_is_under_way_is_finished_before_the_end(tmp_path: Path)
         assert database.execute("SELECT count(*) FROM shop_orders").fetchone() == (1,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "env", "says"),
     [

@@ -4,6 +4,8 @@ import multiprocessing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import pytest
+
 from harness.store import RunEntry, open_store
 from tests.support.baselines import make_entry, make_summary
 from tests.support.old_store import make_first_store
@@ -31,6 +33,7 @@ def _write(url: str, old: str, reports: Path, number: int, together: Barrier) ->
             assert len(baseline.runs) == 1
 
 
+@pytest.mark.slow
 def test_runners_that_write_at_once_lose_nothing(store_url: str, old_store_url: str, tmp_path: Path) -> None:
     make_first_store(old_store_url)
     fork = multiprocessing.get_context("fork")

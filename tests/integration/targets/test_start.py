@@ -45,6 +45,7 @@ def test_a_managed_target_is_ready_when_it_is_handed_over_and_gone_afterwards(tm
     target.stop()  # twice is once
 
 
+@pytest.mark.slow
 def test_the_embedded_shop_starts_and_ends_with_its_payment_vendor(tmp_path: Path) -> None:
     plan = ShopTarget(environment={"SHOP_PRODUCTS": "50"})
     with start_target(plan, run_folder(tmp_path)) as target:

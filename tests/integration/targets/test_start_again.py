@@ -157,6 +157,7 @@ def test_a_process_of_another_user_does_not_keep_a_target_from_starting_again(tm
         assert runs(stranger)
 
 
+@pytest.mark.slow
 def test_the_shop_keeps_its_orders(tmp_path: Path) -> None:
     with start_target(ShopTarget(environment={"SHOP_PRODUCTS": "5"}), run_folder(tmp_path), faults=True) as target:
         assert target.pid is not None

@@ -59,6 +59,7 @@ def send(url: str, trace: bytes | None, body: object = None, token: str = "") ->
         return json.load(response)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backends", ["SQLite", "PostgreSQL and Redis"])
 def test_the_shop_shows_statements_and_its_call_to_the_vendor(
     folder: RunFolder, receiver: OtlpReceiver, request: pytest.FixtureRequest, backends: str

@@ -49,6 +49,7 @@ def excludes(effect: Effect, truth: float) -> bool:
     return not low <= truth <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [0.0, 0.1])
 def test_looking_after_every_block_errs_no_more_often_than_stated(change: float) -> None:
     rng = np.random.default_rng(17)

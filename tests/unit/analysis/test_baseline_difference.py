@@ -39,12 +39,14 @@ def statuses(*, slower: float, runs: int, between: float) -> dict[GateStatus, fl
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("between", [0.0, 0.03])
 def test_noise_seldom_fails_a_gate(runs: int, between: float) -> None:
     assert statuses(slower=1.0, runs=runs, between=between)["fail"] < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3])
 def test_a_build_that_is_30_percent_slower_fails(runs: int) -> None:
     assert statuses(slower=1.3, runs=runs, between=0.0)["fail"] > 0.9

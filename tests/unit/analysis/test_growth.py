@@ -68,6 +68,7 @@ def discovered(growths: Sequence[Growth], rate: float) -> set[str]:
     return {growth.key for growth in growths if growth.p <= level}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("clumps", "between", "runs"), [(1, 0.0, 1), (4, 0.0, 1), (1, 0.03, 1), (1, 0.06, 6)])
 def test_two_profiles_of_one_build_seldom_show_growth(clumps: float, between: float, runs: int) -> None:
     rng = np.random.default_rng(1)
@@ -79,6 +80,7 @@ def test_two_profiles_of_one_build_seldom_show_growth(clumps: float, between: fl
     assert found <= 4  # 0.75 are expected; more than 4 come once in a thousand times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("between", "nights", "runs"), [(0.0, 4, 6), (0.03, 4, 6), (0.06, 4, 6), (0.06, 3, 3)])
 def test_nights_of_one_build_seldom_show_growth_together(between: float, nights: int, runs: int) -> None:
     rng = np.random.default_rng(1)

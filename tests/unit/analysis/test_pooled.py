@@ -41,6 +41,7 @@ def found(change: float, between: float, within: float, *, before: int = 6) -> f
     return hits / TRIALS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("between", "within", "before"), [(0.0, 0.03, 3), (0.03, 0.01, 6), (0.08, 0.02, 3)])
 def test_a_change_at_the_limit_is_failed_no_more_often_than_stated(between: float, within: float, before: int) -> None:
     error = 3 * math.sqrt(STATED / TRIALS)

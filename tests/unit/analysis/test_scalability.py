@@ -47,6 +47,7 @@ def test_the_coefficients_are_found_again() -> None:
     assert found.off < 1e-3
 
 
+@pytest.mark.slow
 def test_the_intervals_hold_the_coefficients_as_often_as_they_claim() -> None:
     rng = np.random.default_rng(8)
     inside = 0

@@ -41,6 +41,7 @@ ALL = {"allOf": [{"properties": {"a": A}}, {"properties": {"a": A}, "minProperti
 HOSTILE = {"time": ALL, "memory": doubled("anyOf")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("why", "cpu_s", "memory"), [("time", 0.1, 1 << 30), ("memory", 20.0, 32 << 20)])
 def test_a_check_without_end_is_given_up_and_others_go_on(
     why: str, cpu_s: float, memory: int, monkeypatch: pytest.MonkeyPatch

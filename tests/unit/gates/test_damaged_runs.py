@@ -42,6 +42,7 @@ def judge_and_draw(folder: RunFolder) -> None:
     write_reports(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["journal", "resources"])
 def test_frames_that_make_no_sense(name: str, folder: RunFolder) -> None:
     path = folder.path / name

@@ -8,6 +8,7 @@ import pytest
 from harness.metrics.theil_sen import theil_sen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [5, 6, 10, 61, 200])
 @pytest.mark.parametrize("ties", [False, True])
 def test_slope_and_interval_are_those_of_scipy(points: int, ties: bool) -> None:

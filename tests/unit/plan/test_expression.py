@@ -189,6 +189,7 @@ def test_every_metric_is_read_with_its_own_unit(metric: str, comparator: str, va
     assert (read.metric, read.comparator, read.value, read.unit) == (metric, comparator, value, unit)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_any_text_is_parsed_or_rejected(text: str) -> None:
     with contextlib.suppress(InvalidValue):

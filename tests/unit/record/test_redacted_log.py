@@ -49,6 +49,7 @@ def test_a_secret_without_an_end_hides_the_rest_of_a_long_line(tmp_path: Path) -
     assert (SECRET in hidden, plain) == (False, "plain")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["x " * 200_000, "x" * 100_000, f"token=a {'x' * 200_000} b"])
 def test_a_long_line_without_secrets_is_kept(line: str, tmp_path: Path) -> None:
     assert logged(tmp_path / "log", (line + "é\nnext").encode()).decode() == redacted(line) + "é\nnext"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from harness.record.histogram import Histogram
 from harness.record.journal import read_journal
@@ -62,6 +63,7 @@ def test_resources_hold_what_was_sampled_and_how_the_load_went(tmp_path: Path) -
     assert all(epoch == EPOCH_S + at for epoch, at in zip(epoch_s, at_s, strict=True))
 
 
+@pytest.mark.slow
 def test_they_are_written_without_pandas_which_takes_as_long_to_load_as_all_else(tmp_path: Path) -> None:
     folder = record_run(tmp_path, phases=[steady(seconds=2)])
     code = (

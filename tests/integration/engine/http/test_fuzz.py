@@ -153,6 +153,7 @@ def laboratory() -> Iterator[Callable[..., Lab]]:
         yield make
 
 
+@pytest.mark.slow
 def test_a_valid_response_is_the_same_however_it_is_split(laboratory: Callable[..., Lab]) -> None:
     lab = laboratory()
 
@@ -214,6 +215,7 @@ def spoiled(draw: st.DrawFn) -> RawResponse:
     return replace(raw, wire=bytes(wire))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("then", "count"), [("close", 150), ("reset", 100), ("hold", 8)])
 def test_any_bytes_are_one_recorded_request(laboratory: Callable[..., Lab], then: str, count: int) -> None:
     lab = laboratory(network_timeout=0.1) if then == "hold" else laboratory()

@@ -9,6 +9,8 @@ import textwrap
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.control.load_processes import LoadProcesses
 from harness.record.journal import Journal
 from tests.support.children import die_with_the_tests
@@ -120,6 +122,7 @@ LOCUSTFILE = """
 """
 
 
+@pytest.mark.slow
 def test_names_counts_and_failures_are_those_that_locust_reports(tmp_path: Path) -> None:
     path = tmp_path / "everything.py"
     path.write_text(textwrap.dedent(LOCUSTFILE))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load
 
@@ -24,6 +26,7 @@ def tell(environment, **_):
 """
 
 
+@pytest.mark.slow
 def test_only_the_recorder_listens(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.py"
     scenario.write_text(SCENARIO)

@@ -141,6 +141,7 @@ def locust_imports(file: Path) -> Iterator[str]:
             yield str(node.module)
 
 
+@pytest.mark.slow
 def test_only_engine_locust_imports_undocumented_modules() -> None:
     undocumented = {
         f"{file.relative_to(REPOSITORY)}: {module}"
