@@ -206,10 +206,11 @@ class ReferenceServer:
             self._respond(connection, started_s, path)
 
     def _respond(self, connection: socket.socket, started_s: float, path: str) -> None:
+        # Read before the response is sent: by the time that ``send`` returns, the client may long have it.
+        self._service_s.setdefault(path, []).append(time.monotonic() - started_s)
         # A client that has closed the connection counts as served.
         with contextlib.suppress(OSError):
             connection.send(_RESPONSE)
-        self._service_s.setdefault(path, []).append(time.monotonic() - started_s)
 
 
 def main() -> None:

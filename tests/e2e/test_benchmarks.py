@@ -123,7 +123,7 @@ def test_recorded_times_are_compared_with_those_of_the_server() -> None:
     (lognormal,) = truth["known"]["distributions"].values()
     assert lognormal["recorded"] == lognormal["served"] > 0
     for figures in lognormal["percentiles"].values():
-        # No response arrives before it was sent, give or take a bucket and the time of the write.
+        # No response arrives before it was sent, give or take a bucket and the reading of two clocks.
         least_us = -0.001 * figures["server_us"]["median"] - 20
         assert least_us < figures["service"]["off_us"]["median"] <= figures["response"]["off_us"]["median"]
 

@@ -115,18 +115,22 @@ def test_the_fault_is_the_cause_of_what_failed_under_it(summary: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("require", "exit_code"),
+    ("require", "status", "exit_code"),
     [
-        ("error_rate < 20% during 'broken'", 1),
-        ("recovery_time(error_rate < 2%) < 500ms after 'broken'", 1),
-        ("error_rate > 20% during 'broken'", 0),
+        ("error_rate < 20% during 'broken'", "fail", 1),
+        ("recovery_time(error_rate < 2%) < 500ms after 'broken'", "fail", 1),
+        ("error_rate > 20% during 'broken'", "pass", 0),
     ],
 )
 def test_an_old_run_is_judged_by_other_gates_on_its_faults(
-    ran: Said, folder: Path, require: str, exit_code: int
+    ran: Said, folder: Path, require: str, status: str, exit_code: int
 ) -> None:
     del ran
-    assert harness("gate", latest_run(folder), "--require", require, cwd=folder).exit_code == exit_code
+    said = harness("gate", latest_run(folder), "--require", require, "--json", cwd=folder)
+    (gate,) = said.json["gates"]
+    # Other tests may take the cores from a recovery for longer than the limit is.
+    expected = ("inconclusive", 3) if gate["code"] == "gate-recovery-contaminated" else (status, exit_code)
+    assert (gate["status"], said.exit_code) == expected
 
 
 def test_an_old_run_has_no_other_faults(ran: Said, folder: Path) -> None:

@@ -33,6 +33,7 @@ def test_help_needs_nothing_but_click() -> None:
         "harness.cli",
         "harness.cli.bench",
         "harness.cli.gate",
+        "harness.cli.locust_settings",
         "harness.cli.options",
         "harness.cli.run",
         "harness.cli.std_streams",
