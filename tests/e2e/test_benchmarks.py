@@ -55,6 +55,7 @@ def test_tracing_is_measured_with_and_without_traced_requests() -> None:
     assert all(figures["cpu_us"]["median"] > 0 for figures in ways.values())
 
 
+@pytest.mark.slow
 def test_the_cost_of_checks_is_measured() -> None:
     require_program("nginx", "nginx-light")
     result = benchmark("checks")
@@ -63,6 +64,7 @@ def test_the_cost_of_checks_is_measured() -> None:
     assert all(figures["cpu_us"]["median"] > 0 for figures in result["ways"].values())
 
 
+@pytest.mark.slow
 def test_the_cost_of_checked_responses_is_measured() -> None:
     require_program("nginx", "nginx-light")
     found = benchmark("contracts")
@@ -103,6 +105,7 @@ def test_the_load_of_the_flash_sale_is_there_and_counted_exactly() -> None:
         assert figures["recorded"] == figures["served"] > 0, name
 
 
+@pytest.mark.slow
 def test_memory_of_idle_users_and_of_steady_load() -> None:
     require_program("nginx", "nginx-light")
     memory = benchmark("generator", "--memory")

@@ -69,6 +69,7 @@ def blocked(target: str, tmp_path_factory: pytest.TempPathFactory) -> harness.Ru
         )
 
 
+@pytest.mark.slow
 def test_a_run_without_gates_does_not_pass(blocked: harness.Run) -> None:
     assert blocked.phase("steady").requests == 0
     assert blocked.summary.verdict == "inconclusive"

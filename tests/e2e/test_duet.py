@@ -77,6 +77,7 @@ def beside_a_slower_one(scenario: Path, folder: Path) -> tuple[Said, dict[str, i
         return said, {"a": a.served.total(), "b": b.served.total()}
 
 
+@pytest.mark.slow
 @pytest.mark.alone  # while other tests run, the load generator is the bottleneck
 def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED + OPEN)
@@ -106,6 +107,7 @@ def test_a_slower_build_is_found_in_both_models_and_every_request_counted(tmp_pa
     assert served["a"] > 100
 
 
+@pytest.mark.slow
 def test_side_by_side_both_builds_get_every_arrival_in_the_same_moment(tmp_path: Path) -> None:
     scenario = written(tmp_path, OPEN.replace("4s", LONG))
     with ExitStack() as running:

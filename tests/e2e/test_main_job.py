@@ -161,6 +161,7 @@ def test_requests_recorded_are_those_served_and_a_run_can_be_judged_by_other_gat
     assert harness("gate", "latest", cwd=tmp_path).exit_code == ran.exit_code
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_gracefully_with_a_report_and_exact_counts(tmp_path: Path) -> None:
     with start_shop() as shop:
 

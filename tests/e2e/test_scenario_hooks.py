@@ -118,6 +118,7 @@ def setup(target):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "code", "line"),
     [(FAILING, "setup-raised", ":21"), (HANGING, "setup-timeout", ""), (ENDING, "setup-failed", "")],

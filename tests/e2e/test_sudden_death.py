@@ -98,6 +98,7 @@ def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_pa
     assert (how["code"], how["params"]) == ("process-killed", {"signal": "SIGKILL"})
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_cuts_requests_off(tmp_path: Path) -> None:
     def press_twice() -> None:
         press_ctrl_c()

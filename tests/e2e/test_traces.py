@@ -138,6 +138,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 '''
 
 
+@pytest.mark.slow
 def test_a_running_target_of_any_kind_is_traced_at_the_address_that_it_knows(tmp_path: Path) -> None:
     port, otlp = free_port(), free_port()
     (tmp_path / "by_hand.py").write_text(BY_HAND)

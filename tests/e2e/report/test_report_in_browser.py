@@ -127,6 +127,7 @@ def points(page: Page, chart: str, trace: int = 0) -> list[float | None]:
     return values
 
 
+@pytest.mark.slow
 def test_it_opens_from_disk_without_errors_and_without_the_network(
     opened: tuple[Page, Seen], folder: RunFolder
 ) -> None:
@@ -169,6 +170,7 @@ def test_phases_are_named_and_shaded(page: Page) -> None:
     assert page.locator("#throughput .layer-below .shapelayer path").count() == 4
 
 
+@pytest.mark.slow
 def test_another_endpoint_changes_all_charts(page: Page) -> None:
     before = {chart: points(page, chart) for chart in ("throughput", "percentiles", "ranges")}
     page.select_option("#endpoint", label="POST /checkout")
@@ -191,6 +193,7 @@ def test_another_phase_changes_the_response_times(page: Page) -> None:
     drawn(page)
 
 
+@pytest.mark.slow
 def test_zooming_one_chart_in_time_zooms_all_and_a_double_click_shows_the_whole_run(page: Page) -> None:
     def ranges() -> list[list[float]]:
         drawn(page)
@@ -223,6 +226,7 @@ def test_the_crosshair_of_one_chart_is_at_the_same_time_in_all(page: Page) -> No
     assert lines.count() == 0
 
 
+@pytest.mark.slow
 def test_an_endpoint_has_a_section_of_its_own(page: Page) -> None:
     row = page.locator("#endpoint-table tbody:not([hidden]) tr", has_text="/checkout")
     figures = row.locator("td").all_inner_texts()[1:]
@@ -425,6 +429,7 @@ def total(page: Page) -> int:
     return int(graph(page).locator(".flame-path").inner_text().split()[1].replace(",", ""))
 
 
+@pytest.mark.slow
 def test_brushing_a_span_of_the_timeline_shows_the_samples_of_that_span(page: Page, folder: RunFolder) -> None:
     whole = total(page)
     drag(page, "cpu", 0.3, 0.6)
@@ -465,6 +470,7 @@ def test_memory_is_shown_in_bytes(page: Page) -> None:
     assert "6.00 MB" in page.locator("#flame-memory .flame-path").inner_text()
 
 
+@pytest.mark.slow
 def test_dark_and_light_reach_page_and_charts(page: Page) -> None:
     def colours() -> list[str]:
         found: list[str] = page.evaluate(
@@ -508,6 +514,7 @@ def dark(browser: Browser, folder: RunFolder, selected: tuple[str, int]) -> Iter
     page.context.close()
 
 
+@pytest.mark.slow
 def test_the_address_keeps_what_is_selected(
     dark: tuple[Page, Seen], selected: tuple[str, int], folder: RunFolder
 ) -> None:
@@ -534,6 +541,7 @@ def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(dark: tuple[Pa
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_it_prints_light_and_whole(dark: tuple[Page, Seen], tmp_path: Path) -> None:
     page, seen = dark
     paper = tmp_path / "report.pdf"
@@ -568,6 +576,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_of_a_large_bench_is_drawn_within_its_boxes(browser: Browser, bench: RunFolder) -> None:
     seen = Seen()
     page = open_report(browser, bench, seen, viewport={"width": 1280, "height": 900})
@@ -590,6 +599,7 @@ def cells(page: Page, table: str) -> list[list[str]]:
     return [rows.nth(place).locator("td").all_inner_texts() for place in range(rows.count())]
 
 
+@pytest.mark.slow
 def test_waits_and_statements_of_a_span_are_compared_with_the_rest_of_the_phase(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -174,6 +174,7 @@ def test_a_task_that_quits_the_runner_ends_the_run_gracefully(server: CountingSe
     assert requests_by_endpoint(journal) == server.served
 
 
+@pytest.mark.slow
 def test_a_worker_whose_event_loop_is_blocked_is_not_lost(server: CountingServer, tmp_path: Path) -> None:
     absorbed = """
     from gevent.monkey import get_original

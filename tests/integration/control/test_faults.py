@@ -143,6 +143,7 @@ def ended_while_it_is_undone(tmp_path: Path, stack: ExitStack, stop: str, timeou
     return run
 
 
+@pytest.mark.slow
 def test_a_user_need_not_wait_until_all_is_undone(tmp_path: Path) -> None:
     go = tmp_path / "go"
     with ExitStack() as stack:

@@ -87,6 +87,7 @@ def test_no_argument_and_no_variable_shows_what_may_be_a_secret(tmp_path: Path) 
     assert [user.name for user in described.user_classes] == ["Buyer"]
 
 
+@pytest.mark.slow
 def test_a_scenario_that_never_ends_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

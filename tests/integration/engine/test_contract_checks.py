@@ -78,6 +78,7 @@ def test_each_failure_and_a_share_of_the_rest_is_checked(tmp_path: Path, server:
     assert found == {("GET /failing", "operation")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signalled", ["kill", "suspend"])
 def test_the_load_continues_if_the_checker_ends(tmp_path: Path, server: CountingServer, signalled: str) -> None:
     plan = plan_of(scenario(tmp_path, SCENARIO), [phase((2, 2, 1.5))])

@@ -68,6 +68,7 @@ CROWDED = """
 """
 
 
+@pytest.mark.slow
 def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_phases_of_both_models_follow_each_other_and_every_request_is_counted(
     assert journal.seconds[-2].users == 3
 
 
+@pytest.mark.slow
 def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: CountingServer, tmp_path: Path) -> None:
     stalled_s: list[float] = []
 
@@ -231,6 +233,7 @@ TWO_CLASSES = """
 """
 
 
+@pytest.mark.slow
 def test_arrivals_are_shared_by_weight_however_slow_a_class_is(server: CountingServer, tmp_path: Path) -> None:
     plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((40, 40, 3), model="open")])
     journal = put_load(plan, server.url, tmp_path)
@@ -258,6 +261,7 @@ def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: Cou
     assert (response_of(journal, 1).count, journal.events) == (40, [])
 
 
+@pytest.mark.slow
 def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: CountingServer, tmp_path: Path) -> None:
     failing = """
         from locust import TaskSet, constant, task
@@ -341,6 +345,7 @@ def test_responses_that_should_have_had_a_block_are_recorded(server: CountingSer
     assert sum(failures) == server.served["GET /status/503"]
 
 
+@pytest.mark.slow
 def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer, tmp_path: Path) -> None:
     failing = """
         from locust import constant, task
@@ -446,6 +451,7 @@ def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     assert min(recorded[name] for name in ("GET /status/500", "GET /b", "GET /slow/3000")) > 0
 
 
+@pytest.mark.slow
 def test_a_stress_phase_ends_with_the_step_that_breaks_its_limit(server: CountingServer, tmp_path: Path) -> None:
     stress = phase((2, 2, 2), (4, 4, 2), (8, 8, 2), (16, 16, 2), kind="stress", name="stress").model_copy(
         update={"until": parse_limit("error_rate > 50%")}
@@ -475,6 +481,7 @@ def test_a_search_closes_in_on_the_level_that_breaks_its_limit(server: CountingS
     assert (figures.capacity, figures.capacity_interval) == (5, (5, 6))
 
 
+@pytest.mark.slow
 def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: CountingServer, tmp_path: Path) -> None:
     def freeze_the_target(_: LoadProcesses, journal: Journal) -> None:
         if not journal.phases:
@@ -493,6 +500,7 @@ def test_a_stress_step_in_which_the_target_stood_still_did_not_hold(server: Coun
     assert (span.held_segment, len(span.segments)) == (0, 3)
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_reported_and_the_others_go_on(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -522,6 +530,7 @@ def test_a_lost_worker_is_reported_and_the_others_go_on(server: CountingServer, 
     assert served == pytest.approx(shared / 2 + (450 - shared), abs=1.5)
 
 
+@pytest.mark.slow
 def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: CountingServer, tmp_path: Path) -> None:
     standing: list[int] = []
     awake: list[int] = []
@@ -540,6 +549,7 @@ def test_a_worker_that_only_stood_still_is_counted_to_its_last_request(server: C
     assert requests_by_endpoint(journal) == server.served
 
 
+@pytest.mark.slow
 def test_a_stalled_master_is_reported_and_then_killed(server: CountingServer, tmp_path: Path) -> None:
     said: list[str] = []
     watches: list[MasterWatch] = []
@@ -556,6 +566,7 @@ def test_a_stalled_master_is_reported_and_then_killed(server: CountingServer, tm
     assert journal.end_reason is None
 
 
+@pytest.mark.slow
 def test_a_master_that_recovers_is_not_killed(server: CountingServer, tmp_path: Path) -> None:
     said: list[str] = []
     watches: list[MasterWatch] = []
@@ -610,6 +621,7 @@ def test_a_run_that_is_stopped_before_its_workers_have_joined_was_interrupted(
     assert (journal.end_reason, journal.events) == ("interrupted", [])
 
 
+@pytest.mark.slow
 def test_a_scenario_may_be_called_locust_and_print_and_prepare_its_test(
     server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -660,6 +672,7 @@ def test_a_load_shape_that_raises_ends_the_run_gracefully(server: CountingServer
     assert server.served.total() > 0
 
 
+@pytest.mark.slow
 def test_a_load_shape_sets_the_users_and_ends_the_phase(server: CountingServer, tmp_path: Path) -> None:
     shaped = (
         GETTER
@@ -806,6 +819,7 @@ def test_an_exit_code_that_none_can_be_ends_the_run_as_1(
     assert "worker lost" not in [event.kind for event in journal.events]
 
 
+@pytest.mark.slow
 def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingServer, tmp_path: Path) -> None:
     tests = """
         def test_front(fastsession):
@@ -854,6 +868,7 @@ def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServ
     assert 80 <= response_of(journal, 1).count < 170
 
 
+@pytest.mark.slow
 def test_each_task_gets_its_share_in_both_models_over_all_workers(server: CountingServer, tmp_path: Path) -> None:
     weighted = """
         import time

@@ -69,6 +69,7 @@ def test_a_reader_that_waits_makes_the_sender_wait(proxy: OwnProxy, upstream: Pe
         assert len(read(server, 1 << 30)) == sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "conditions",
     [CLEAR, Conditions(latency_s=0.05), Conditions(bytes_per_s=1e6), Conditions(loss=0.01), Conditions(blackhole=True)],

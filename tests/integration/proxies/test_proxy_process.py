@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from harness.proxies.conditions import CLEAR, Conditions
 from harness.proxies.control import OwnProxy
@@ -99,6 +100,7 @@ def test_an_ended_proxy_is_reported_and_needs_no_undoing(upstream: Peer) -> None
         proxy.clear()
 
 
+@pytest.mark.slow
 def test_a_proxy_that_hangs_is_not_undone(proxy: OwnProxy, process: ProxyProcess) -> None:
     """It is not known whether it will carry out the order."""
     suspend(psutil.Process(process.pid))

@@ -83,6 +83,7 @@ def knows_ends_of_others() -> bool:
     return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
 
 
+@pytest.mark.slow
 def test_how_each_worker_ended_is_seen_though_its_parent_waited_for_it(tmp_path: Path) -> None:
     go, seen = tmp_path / "go", tmp_path / "seen"
     ends = ("os._exit(7)", "os.kill(os.getpid(), signal.SIGSEGV)", "pass")

@@ -95,6 +95,7 @@ def sampled(
     return intervals_of(readings, 0.0, {})[1:], readings
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_neighbour_that_takes_the_cores_contaminates(tmp_path: Path) -> None:
     seen: list[tuple[float, float]] = []

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from harness.plan.model.sampling import MetricsSource, Sampling
 from harness.plan.model.target import AttachedTarget
@@ -43,6 +44,7 @@ def sampled(folder: RunFolder, url: str, sources: list[MetricsSource], until: Ca
     return [note.code for note in session.index.notes if note.code != "target-pid-unknown"]
 
 
+@pytest.mark.slow
 def test_sources_are_recorded_each_second_beside_one_that_hangs_and_one_that_is_not_there(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with exporter(port := free_port()), socket.create_server(("127.0.0.1", 0)) as silent:

@@ -63,6 +63,7 @@ def test_lost_connections_are_reopened(database_and_shop: tuple[psycopg.Connecti
     assert get(shop, "/ledger")["orders"] == 5
 
 
+@pytest.mark.slow
 def test_a_connection_without_a_response_is_abandoned(database_and_shop: tuple[psycopg.Connection, str]) -> None:
     connection, shop = database_and_shop
     get(shop, "/products/1")
@@ -78,6 +79,7 @@ def test_a_connection_without_a_response_is_abandoned(database_and_shop: tuple[p
             process.resume()
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_held_is_not_waited_for_long(database_and_shop: tuple[psycopg.Connection, str]) -> None:
     connection, shop = database_and_shop
     with Buyer(shop) as buyer:
@@ -113,6 +115,7 @@ def test_a_cache_that_is_flushed_logs_nobody_out() -> None:
         assert buyer.buy(2).status_code == 201
 
 
+@pytest.mark.slow
 def test_without_the_cache_the_database_is_read() -> None:
     with start_redis() as url, start_shop({**SHORT, "SHOP_CACHE_URL": url}) as shop, Buyer(shop.url) as buyer:
         port = int(url.rpartition(":")[2].partition("/")[0])

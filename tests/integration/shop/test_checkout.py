@@ -71,6 +71,7 @@ def test_many_buyers_sell_the_shop_out_and_not_one_unit_more(database_url: str) 
     }
 
 
+@pytest.mark.slow
 def test_several_shops_share_stock_sessions_and_carts(postgresql: PostgreSQL, redis_url: str) -> None:
     env = {**SCARCE, "SHOP_DATABASE_URL": postgresql.new_database(), "SHOP_CACHE_URL": redis_url}
     with start_shop(env) as first, start_shop({**env, "SHOP_SEED": "keep"}) as second:

@@ -27,6 +27,7 @@ def sampled(response: httpx.Response) -> SampledResponse:
     return SampledResponse(0, 0, request.method, str(request.url), response.status_code, text, response.content)
 
 
+@pytest.mark.slow
 def test_what_buyers_get_is_what_the_document_says(shop: str) -> None:
     content = httpx.get(f"{shop}/openapi.json", trust_env=False).content
     contract = Contract(read_document(content, "openapi.json"))

@@ -54,6 +54,7 @@ def buy_until_closed(street: Street, number: int) -> list[int]:
     return confirmed
 
 
+@pytest.mark.slow
 def test_a_shop_that_is_killed_loses_no_order_and_charges_none_twice(database_url: str, tmp_path: Path) -> None:
     env = {
         **{"SHOP_DATABASE_URL": database_url, "SHOP_DATA_DIR": str(tmp_path / "data"), "SHOP_SALE": "this one"},

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.integration.shop.buyer import Buyer, at_once, get
 from tests.integration.shop.vendor import held_vendor
 from tests.support.children import wait_until
@@ -40,6 +42,7 @@ def statuses(url: str, route: str) -> dict[int, int]:
     return {entry["status"]: entry["count"] for entry in entries if entry["route"] == route}
 
 
+@pytest.mark.slow
 def test_counts_are_exact_with_many_clients_of_which_some_hang_up() -> None:
     def user(seed: int) -> Counter[tuple[str, str]]:
         chance = random.Random(seed)

@@ -32,6 +32,7 @@ def buy_one(url: str, number: int) -> int:
         return buyer.buy(number).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", ["", "no_timeout"])
 def test_a_vendor_that_hangs_keeps_no_thread_from_those_who_read(defect: str) -> None:
     with held_vendor() as vendor, start_shop({"SHOP_PAYMENT_URL": vendor.url, "SHOP_DEFECTS": defect}) as shop:
@@ -51,6 +52,7 @@ def test_a_vendor_that_hangs_keeps_no_thread_from_those_who_read(defect: str) ->
         assert reads == (None if defect else 200)
 
 
+@pytest.mark.slow
 def test_after_some_failures_the_vendor_is_left_alone_until_it_is_back() -> None:
     with held_vendor() as vendor, start_shop({"SHOP_PAYMENT_URL": vendor.url}) as shop:
         assert set(at_once([partial(buy_one, shop.url, number) for number in range(1, 9)])) == {503}
@@ -107,6 +109,7 @@ def test_a_charge_that_is_sent_again_is_made_once(defect: str) -> None:
         assert payments["balanced"] == (not defect)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", ["", "no_idempotency"])
 def test_what_is_charged_too_late_is_not_bought_and_the_vendor_forgets_it(defect: str) -> None:
     env = {"PAYMENT_LATENCY_MS": "1300", "SHOP_DEFECTS": defect}
@@ -153,6 +156,7 @@ def test_of_many_requests_with_one_key_one_buys() -> None:
         assert get(shop.url, "/ledger")["sold"] == 3
 
 
+@pytest.mark.slow
 def test_a_vendor_that_is_killed_comes_back_with_its_books() -> None:
     with start_shop() as shop, Buyer(shop.url) as buyer:
         assert buyer.buy(1).status_code == 201

@@ -278,6 +278,7 @@ def test_the_key_that_a_response_was_checked_by_is_known() -> None:
     assert (str(judged.operation), judged.documented, judged.media_type) == ("GET /things", "4XX", "application/json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "is_of_target"),
     [

@@ -42,6 +42,7 @@ def test_yaml_means_what_json_would() -> None:
     assert responses["200"]["content"]["application/json"]["schema"]["enum"] == ["no", "yes", "on"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "code", "where"),
     [

@@ -80,6 +80,7 @@ def test_a_limit_of_its_own_is_judged_of_build_b_under_the_fault(tmp_path: Path)
     assert [result.status for result in results] == ["pass", "pass"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a_until_s", "b_until_s", "status"), [(47.0, 40.0, "pass"), (40.0, 47.0, "fail"), (40.0, 40.0, "pass")]
 )
@@ -89,6 +90,7 @@ def test_the_recovery_time_is_that_of_build_b(tmp_path: Path, a_until_s: float, 
     assert result.status == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -53,6 +53,7 @@ def judged(folder: Path, text: str, **more: object) -> GateResult:
     return result
 
 
+@pytest.mark.slow
 def test_a_gate_that_names_no_fault_leaves_its_seconds_out(tmp_path: Path) -> None:
     gates = ["p95 < 100ms", "error_rate < 1%", "max < 100ms"]
     kept = judge(recorded(tmp_path / "fault", *gates))
@@ -67,6 +68,7 @@ def test_a_gate_that_names_no_fault_leaves_its_seconds_out(tmp_path: Path) -> No
     assert phase.faulted.calm["p95"].value < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "status"),
     [

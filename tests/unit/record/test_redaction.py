@@ -15,6 +15,7 @@ from harness.record.redaction import add_secret_names, redacted, redacted_comman
 SECRET = "s3cr3tValue"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
