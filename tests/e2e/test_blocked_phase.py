@@ -75,6 +75,7 @@ def test_a_run_without_gates_does_not_pass(blocked: harness.Run) -> None:
     assert blocked.summary.verdict == "inconclusive"
 
 
+@pytest.mark.slow
 def test_users_that_wait_all_the_time_fail_the_phase(blocked: harness.Run) -> None:
     required = ["p95 < 500ms", "throughput >= 1/s", "error_rate < 1%", "p95 <= baseline + 10%"]
     judged = blocked.judge(required).summary

@@ -101,6 +101,7 @@ def test_the_shop_withstands_every_fault(runs: Mapping[str, Ran]) -> None:
     assert ran.summary["totals"]["failures"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_no_timeout_keeps_those_who_read_waiting(runs: Mapping[str, Ran]) -> None:
     ran = runs["no_timeout"]

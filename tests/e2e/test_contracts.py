@@ -101,6 +101,7 @@ def test_each_planted_breach_is_found_and_nothing_else(tmp_path: Path) -> None:
     assert b"Jane Austen" not in kept  # bodies are not recorded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("openapi", "code"),
     [
@@ -135,6 +136,7 @@ def write_pact(folder: Path, pages: int) -> str:
     return "pact.json"
 
 
+@pytest.mark.slow
 def test_a_broken_pact_stops_the_run_before_the_load(tmp_path: Path, attached: dict[str, str]) -> None:
     ended = run(tmp_path, attached, {"pact": write_pact(tmp_path, pages=1)}, ["/books"])
     assert ended.exit_code == 1, ended.err

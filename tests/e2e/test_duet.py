@@ -174,6 +174,7 @@ def test_a_commit_that_made_the_project_slower_is_found(tmp_path: Path) -> None:
     assert worktrees.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -195,6 +196,7 @@ def test_builds_that_cannot_be_compared_are_named(arguments: tuple[str, ...], co
     assert result.err.count("\n") <= 6, result.err
 
 
+@pytest.mark.slow
 def test_a_build_that_dies_ends_the_duet_with_nothing_left_running(tmp_path: Path) -> None:
     scenario = written(tmp_path, CLOSED.replace("4s", "40s"))
     a, b = build(tmp_path, "a", 0.0), build(tmp_path, "b", 0.0)

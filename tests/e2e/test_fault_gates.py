@@ -99,6 +99,7 @@ def test_each_gate_judges_its_own_seconds(summary: dict[str, Any]) -> None:
     assert RECOVERY_S - 1.2 < recovery["observed"] < 8  # and longer where the load comes late
 
 
+@pytest.mark.slow
 def test_the_fault_and_its_seconds_are_in_the_summary(summary: dict[str, Any]) -> None:
     (fault,) = summary["faults"]
     assert (fault["name"], fault["kind"], fault["phase"], fault["problem"]) == ("broken", "command", "steady", None)

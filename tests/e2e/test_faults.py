@@ -182,6 +182,7 @@ class FailingWatcher:
             raise ZeroDivisionError
 
 
+@pytest.mark.slow
 def test_faults_are_undone_before_teardown_even_if_the_harness_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,7 @@ def test_no_secret_is_in_any_file_or_on_the_terminal(ran: Ran) -> None:
     assert "connecting with password=***, API_TOKEN=***" in ran.read("target.log")
 
 
+@pytest.mark.slow
 def test_workers_and_target_receive_the_secrets(ran: Ran) -> None:
     journal = read_journal(ran.folder / "journal")
     counted = {journal.endpoints[failure.endpoint].name for failure in journal.failures}

@@ -73,6 +73,7 @@ NOT_VOID = 'gates.append(gate("error_rate < 90%"))\n'
 """A gate that holds on a busy machine, too. A run in which no gate reads a phase is void if the generator was slow."""
 
 
+@pytest.mark.slow
 def test_hooks_run_around_the_load_and_their_requests_do_not_count(server: CountingServer, tmp_path: Path) -> None:
     result = run(tmp_path, server, USERS.partition("def teardown")[0] + HELPED + VERIFY.replace("LOST", "3") + NOT_VOID)
     assert result.exit_code == 1, result.err
@@ -134,6 +135,7 @@ def test_a_setup_that_fails_stops_before_the_load_and_is_torn_down(
     assert (server.served["POST /made"], server.served["DELETE /made"], server.served["GET /abc"]) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_teardown_that_fails_is_a_warning_and_no_verdict(server: CountingServer, tmp_path: Path) -> None:
     text = USERS.replace('target.delete("/made")', "raise ValueError(1)")
     result = run(tmp_path, server, text + SETUP + VERIFY.replace("LOST", "0") + NOT_VOID)
@@ -183,6 +185,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 """
 
 
+@pytest.mark.slow
 def test_what_was_made_outside_a_target_that_dies_is_torn_down(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(DYING)
     torn = "import pathlib; pathlib.Path('torn-down').write_text(harness.setup_data()['token'])"

@@ -74,6 +74,7 @@ def test_a_killed_controller_leaves_nothing_running_and_its_run_readable(tmp_pat
     assert harness("gate", folder.name, cwd=tmp_path).exit_code == 4
 
 
+@pytest.mark.slow
 def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
     result = run(tmp_path, lambda: kill(tmp_path, "target.py"))
     assert result.exit_code == 4, result.err
@@ -89,6 +90,7 @@ def test_a_target_that_dies_breaks_the_run(tmp_path: Path) -> None:
     assert (folder / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_load_master_that_dies_breaks_the_run_and_what_it_wrote_is_kept(tmp_path: Path) -> None:
     result = run(tmp_path, lambda: kill(tmp_path, "harness.engine.master"))
     assert result.exit_code == 4, result.err

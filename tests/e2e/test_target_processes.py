@@ -82,6 +82,7 @@ def test_a_leak_in_one_of_two_workers_names_the_worker_and_the_line(tmp_path: Pa
     assert summary["ends"] == []
 
 
+@pytest.mark.slow
 def test_a_target_without_python_has_no_pass_in_which_nothing_is_recorded(tmp_path: Path) -> None:
     words = ("--target", nginx_target(tmp_path).command, "--set", "sampling.memory.duration=30s", "--json")
     summary = harness("run", scenario(tmp_path, "2s"), *words, cwd=tmp_path).json

@@ -92,6 +92,7 @@ def test_a_missing_secret_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (nothing.exit_code, "HARNESS_SECRET" in nothing.err) == (2, True), nothing
 
 
+@pytest.mark.slow
 def test_a_worker_that_waits_in_vain_can_be_interrupted(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     waiting = start("worker", "--master", address, cwd=tmp_path, env={"HARNESS_SECRET": SECRET})

@@ -42,6 +42,7 @@ def parsed(words: list[str]) -> click.Context:
     return command.make_context(name, rest)
 
 
+@pytest.mark.slow
 def test_it_is_a_compose_file() -> None:
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
     checked = subprocess.run(schema, capture_output=True, text=True, check=False)

@@ -74,6 +74,7 @@ def test_what_is_raised_has_words_and_their_parameters() -> None:
         assert given is None or needed <= given, f"{place}: {code} needs {needed - given}"
 
 
+@pytest.mark.slow
 def test_no_words_are_left_over() -> None:
     literals = {node.value for tree in source().values() for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert catalogue().keys() <= literals

@@ -137,6 +137,7 @@ def test_it_opens_from_disk_without_errors_and_without_the_network(
     assert page.title().startswith("fail: flash_sale")
 
 
+@pytest.mark.slow
 def test_a_script_that_got_into_the_page_neither_runs_nor_reaches_the_network(
     browser: Browser, folder: RunFolder, tmp_path: Path
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_script_that_got_into_the_page_neither_runs_nor_reaches_the_network(
     page.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", CHARTS)
 def test_every_chart_is_drawn(page: Page, chart: str) -> None:
     marks = page.locator(f"#{chart} .plot-container :is(.trace, .hm, .point, .bars, .scatterlayer path)")
@@ -384,6 +386,7 @@ def test_functions_that_changed_are_listed_with_the_costs_of_both_sides(page: Pa
     flame.locator(".flame-changes summary").click()
 
 
+@pytest.mark.slow
 def test_a_suspect_leads_to_its_frame_beside_the_baseline(page: Page) -> None:
     """Its share is larger still in another phase, without a baseline."""
     page.select_option("#flame-cpu .flame-profile", label="stress")
@@ -443,6 +446,7 @@ def test_brushing_a_span_of_the_timeline_shows_the_samples_of_that_span(page: Pa
     assert total(page) == whole
 
 
+@pytest.mark.slow
 def test_brushing_another_phase_shows_the_samples_of_that_phase(page: Page, folder: RunFolder) -> None:
     page.select_option("#flame-cpu .flame-profile", label="steady")
     whole, shown = total(page), graph(page).locator(".flame-profile option:checked")
@@ -527,6 +531,7 @@ def test_the_address_keeps_what_is_selected(
     assert 0 < total(page) == selected[1] == samples_in(folder, 0, (1, 3))
 
 
+@pytest.mark.slow
 def test_it_starts_dark_where_the_system_is_dark_and_fits_a_phone(dark: tuple[Page, Seen]) -> None:
     page, seen = dark
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"

@@ -35,6 +35,7 @@ def stepped(store_url: str, tmp_path: Path) -> str:
     return store_url
 
 
+@pytest.mark.slow
 def test_a_step_is_named_with_its_runs_commits_and_acceptance(stepped: str, tmp_path: Path) -> None:
     shown = history(tmp_path, stepped, "flash_sale", "--profile", "load", "--json").json
     assert [run["run_id"] for run in shown["runs"]] == [make_summary(number).run_id for number in range(1, 11)]

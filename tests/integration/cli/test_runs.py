@@ -17,6 +17,7 @@ from tests.support.plans import steady
 from tests.support.recordings import make_environment, record_run
 
 
+@pytest.mark.slow
 def test_runs_are_listed_latest_first_with_their_commit_and_baseline(store_url: str, tmp_path: Path) -> None:
     environment = make_environment("f1").model_copy(update={"target_commit": "0123456789ab+"})
     run_id = "20260203T000000Z-flash_sale-load-0001"

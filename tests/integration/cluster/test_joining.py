@@ -201,6 +201,7 @@ def test_a_worker_whose_event_loop_is_blocked_is_not_lost(server: CountingServer
     assert requests_by_endpoint(journal) == server.served
 
 
+@pytest.mark.slow
 def test_a_worker_that_leaves_before_the_run_gets_no_users(server: CountingServer, tmp_path: Path) -> None:
     """Another one takes its number."""
     secret = new_secret()

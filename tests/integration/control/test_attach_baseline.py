@@ -73,6 +73,7 @@ def test_a_baseline_that_was_set_since_is_found(reports: Path) -> None:
     assert second.judge().verdict.passed
 
 
+@pytest.mark.slow
 def test_a_baseline_that_has_grown_since_is_named(reports: Path) -> None:
     first, second, third = (ended_run(reports, number) for number in (1, 2, 3))
     set_baseline(first)

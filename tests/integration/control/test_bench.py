@@ -69,6 +69,7 @@ def test_ctrl_c_before_the_first_benchmark_is_an_interrupt(tmp_path: Path, monke
     assert list((tmp_path / "reports").glob("*/")) == []
 
 
+@pytest.mark.slow
 def test_memory_is_missed_only_of_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "test_x.py").write_text(
         "import pytest\n"

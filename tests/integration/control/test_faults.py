@@ -91,6 +91,7 @@ def test_a_fault_begins_in_its_phase_and_ends_with_it(tmp_path: Path, stack: Exi
     assert run.codes == ["fault-began", "fault-ended"]
 
 
+@pytest.mark.slow
 def test_a_fault_ends_on_time_even_if_the_harness_does_not_follow_the_run(tmp_path: Path, stack: ExitStack) -> None:
     run = Run(tmp_path, stack, pause(at_s=0.2, for_s=2.0))
     run.begin(STEADY)
@@ -120,6 +121,7 @@ def test_a_stopped_fault_process_undoes_active_faults(tmp_path: Path, stack: Exi
     assert events_in(run.folder.faults) == [("stop", "began"), ("stop", "ended")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["guard", "child"])
 def test_a_fault_process_that_is_stopped_during_the_load_continues(whom: str, tmp_path: Path, stack: ExitStack) -> None:
     run = Run(tmp_path, stack, pause(for_s=2.0))
@@ -157,6 +159,7 @@ def test_a_user_need_not_wait_until_all_is_undone(tmp_path: Path) -> None:
     wait_until(lambda: ("slow", "ended") in events_in(run.folder.faults), what="it is undone all the same")
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_to_undo_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wait_s = 3.0
     monkeypatch.setattr("harness.control.faults._LEAST_UNDO_S", wait_s)
@@ -176,6 +179,7 @@ def test_what_takes_too_long_to_undo_is_waited_for_once(tmp_path: Path, monkeypa
     assert run.said[-1].code == "faults-still-undone"
 
 
+@pytest.mark.slow
 def test_what_may_take_long_to_undo_is_waited_for_as_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.control.faults._LEAST_UNDO_S", 0.1)
     with ExitStack() as stack:
@@ -266,6 +270,7 @@ def test_faults_that_name_one_process_differently_do_not_overlap(
     )
 
 
+@pytest.mark.slow
 def test_a_stop_that_fails_is_reported_at_once_and_retried_before_the_verdict(tmp_path: Path, stack: ExitStack) -> None:
     mended = tmp_path / "mended"
     settings = {"start": "true", "stop": f"test -e {mended}"}

@@ -95,6 +95,7 @@ def test_setup_itself_has_no_data_yet(tmp_path: Path) -> None:
     assert (reason.code, reason.params["location"]) == ("hook-raised", f"{tmp_path / 'scenario.py'}:7")
 
 
+@pytest.mark.slow
 def test_a_hook_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
     with pytest.raises(HarnessError) as raised:
         run(tmp_path, "def teardown(target):\n    import time; time.sleep(100)\n", "teardown", timeout_s=3.0)

@@ -104,6 +104,7 @@ def test_nights_without_a_change_never_fail_and_do_not_stay_inconclusive(reports
     assert verdicts[6:].count("pass") >= 5
 
 
+@pytest.mark.slow
 def test_nights_beside_a_neighbour_do_not_make_a_later_one_fail(reports: Path) -> None:
     """What others made of a night is nothing of the build."""
     for number in range(1, 7):
@@ -127,6 +128,7 @@ def test_a_window_of_nights_that_could_not_tell_is_reported(reports: Path) -> No
     assert "inconclusive-for-long" not in [notice.code for notice in night(reports, 8, slower=0.5, window=6).notices]
 
 
+@pytest.mark.slow
 def test_first_nights_of_a_gate_on_steps_are_no_row_that_could_not_tell(reports: Path) -> None:
     nights = [night(reports, number, gate="p95 no step up", window=5) for number in range(1, 7)]
     assert [summary.verdict for summary in nights] == ["inconclusive"] * 5 + ["pass"]

@@ -113,6 +113,7 @@ def test_cpu_time_at_equal_speed_counts_in_all_seconds(reports: Path, taken_s: i
     assert gate.observed == pytest.approx(phase.intervals["cpu_per_request"].value)
 
 
+@pytest.mark.slow
 def test_runs_that_were_traced_are_no_step_of_those_that_were_not(reports: Path) -> None:
     for number in range(1, 10):
         last = night(reports, number, slower=1.3 if number > 6 else 1.0, traced=number > 6)
@@ -120,6 +121,7 @@ def test_runs_that_were_traced_are_no_step_of_those_that_were_not(reports: Path)
     assert (gate.status, gate.code, gate.params["runs"]) == ("inconclusive", "gate-history-too-short", 3)
 
 
+@pytest.mark.slow
 def test_accepting_a_run_that_does_not_count_accepts_the_level_it_is_at(reports: Path) -> None:
     for number in range(1, 10):
         last = night(reports, number, slower=1.3 if number > 6 else 1.0)

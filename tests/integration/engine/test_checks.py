@@ -60,6 +60,7 @@ def counts_of(journal: Journal, number: int | None = None) -> dict[str, tuple[in
     return {name: (passed[name], failed[name]) for name in {**passed, **failed}}
 
 
+@pytest.mark.slow
 def test_checks_of_two_workers_are_added_up_by_phase(server: CountingServer, tmp_path: Path) -> None:
     phases = [phase((4, 4, 1), name="one"), phase((4, 4, 1), name="two")]
     journal = put_load(plan_of(scenario(tmp_path, SCENARIO), phases, workers=2), server.url, tmp_path)

@@ -32,6 +32,7 @@ def users_in(journal: Journal, number: int, offset_s: float) -> int:
     return next(second.users for second in journal.seconds if second.second == int(at_s))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "then", "users"),
     [
@@ -48,6 +49,7 @@ def test_a_closed_phase_has_its_users_whatever_ran_before(
     assert abs(users_in(journal, len(before), 2) - users) <= 2
 
 
+@pytest.mark.slow
 def test_the_others_have_all_users_if_a_worker_was_lost_during_arrivals(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -61,6 +63,7 @@ def test_the_others_have_all_users_if_a_worker_was_lost_during_arrivals(server: 
     assert users_in(journal, 2, 2) == 4
 
 
+@pytest.mark.slow
 def test_a_second_lost_worker_is_replaced_too(server: CountingServer, tmp_path: Path) -> None:
     killed: list[int] = []
 

@@ -63,6 +63,7 @@ def put_load(
     return follower.journal, CONTRACT_SECONDS.read(folder.contract)
 
 
+@pytest.mark.slow
 def test_each_failure_and_a_share_of_the_rest_is_checked(tmp_path: Path, server: CountingServer) -> None:
     plan = plan_of(scenario(tmp_path, SCENARIO), [phase((4, 4, 1.5))], workers=2)
     journal, seconds = put_load(plan, server.url, RunFolder.create(tmp_path, "run"))

@@ -93,6 +93,7 @@ def noting_server(seen: set[tuple[str, str]], tls: ssl.SSLContext | None = None)
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_all_clients_reach_the_target_through_its_proxy(tmp_path: Path, host: str) -> None:
     seen: set[tuple[str, str]] = set()
@@ -107,6 +108,7 @@ def test_all_clients_reach_the_target_through_its_proxy(tmp_path: Path, host: st
     assert sum(row.failures for second in journal.seconds for row in second.endpoint_seconds) == 0
 
 
+@pytest.mark.slow
 def test_certificates_are_verified_by_the_name_of_the_target(tmp_path: Path) -> None:
     authority = Authority.new(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

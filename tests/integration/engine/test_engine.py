@@ -128,6 +128,7 @@ def test_open_arrivals_keep_their_rate_whatever_the_target_does(server: Counting
     assert sum(worker.late for second in journal.seconds for worker in second.workers) > 20
 
 
+@pytest.mark.slow
 def test_arrivals_that_wait_at_the_end_are_still_served(server: CountingServer, tmp_path: Path) -> None:
     slow = GETTER.replace('"/a"', '"/slow/100"').replace('"/slow/20"', '"/slow/100"')
     journal = put_load(
@@ -140,6 +141,7 @@ def test_arrivals_that_wait_at_the_end_are_still_served(server: CountingServer, 
     assert lateness.delay.max_us > lateness.own.max_us + 500_000
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_generator_that_is_the_limit_says_so_and_how_many_workers_it_takes(
     assert ran.lateness_ms.p99 > 500
 
 
+@pytest.mark.slow
 def test_throughput_counts_what_the_phase_started_over_its_length(server: CountingServer, tmp_path: Path) -> None:
     """One user whose iteration of 3 s outlasts the phase: the server never sees more than 10 requests a second."""
     slow = """
@@ -240,11 +243,13 @@ def test_arrivals_are_shared_by_weight_however_slow_a_class_is(server: CountingS
     assert requests_by_endpoint(journal) == server.served == {"GET /quick": 90, "GET /slow/400": 30}
 
 
+@pytest.mark.slow
 def test_users_too_few_for_every_class_serve_all_arrivals(server: CountingServer, tmp_path: Path) -> None:
     plan = plan_of(scenario(tmp_path, TWO_CLASSES), [phase((20, 20, 2), model="open", max_users=1)])
     assert requests_by_endpoint(put_load(plan, server.url, tmp_path)) == {"GET /quick": 40}
 
 
+@pytest.mark.slow
 def test_max_users_below_the_number_of_workers_is_kept_and_all_arrivals_are_served(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -254,6 +259,7 @@ def test_max_users_below_the_number_of_workers_is_kept_and_all_arrivals_are_serv
     assert (response_of(journal, 0).count, server.served.total(), journal.events) == (120, 120, [])
 
 
+@pytest.mark.slow
 def test_arrivals_wake_users_from_the_think_time_of_the_phase_before(server: CountingServer, tmp_path: Path) -> None:
     thoughtful = GETTER.replace("constant(0.05)", "constant(60)")
     phases = [phase((5, 5, 1)), phase((20, 20, 2), model="open", max_users=5)]
@@ -284,6 +290,7 @@ def test_a_task_set_that_cannot_start_does_not_try_for_ever_at_once(server: Coun
     assert (journal.end_reason, [event.kind for event in journal.events]) == ("done", ["dropped", "scenario"])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_ends_gracefully_with_all_its_results(server: CountingServer, tmp_path: Path) -> None:
     def interrupt(load: LoadProcesses, journal: Journal) -> None:
         if journal.seconds and journal.seconds[-1].second >= 1:
@@ -321,6 +328,7 @@ def test_requests_that_outlast_the_stop_timeout_are_recorded_as_interrupted(
     assert sum(failure.count for failure in journal.failures) == 6
 
 
+@pytest.mark.slow
 def test_responses_that_should_have_had_a_block_are_recorded(server: CountingServer, tmp_path: Path) -> None:
     without_block = """
         import harness, locust
@@ -401,6 +409,7 @@ def test_failures_of_every_kind_are_named_and_end_no_user(server: CountingServer
     assert not raised
 
 
+@pytest.mark.slow
 def test_requests_are_counted_once_whatever_their_listeners_and_timeouts_do(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -611,6 +620,7 @@ def test_a_master_that_is_killed_before_it_listens_is_reported_by_its_signal(tmp
     assert (how.code, how.params) == ("process-killed", {"signal": "signal 40"})
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_before_its_workers_have_joined_was_interrupted(
     server: CountingServer, tmp_path: Path
 ) -> None:
@@ -761,6 +771,7 @@ def test_a_scenario_ends_the_whole_run_with_its_exit_code(server: CountingServer
     assert server.served["GET /last"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["MasterRunner", "WorkerRunner"])
 def test_a_scenario_that_quits_in_an_init_listener_puts_on_no_load(
     server: CountingServer, tmp_path: Path, role: str
@@ -833,6 +844,7 @@ def test_tests_for_pytest_are_paced_and_stopped_like_any_user(server: CountingSe
     assert iterations_of(journal) == 40
 
 
+@pytest.mark.slow
 def test_task_sets_nested_and_sequential_run_in_both_models(server: CountingServer, tmp_path: Path) -> None:
     nested = """
         from locust import SequentialTaskSet, TaskSet, User, constant, task
@@ -937,6 +949,7 @@ def test_each_task_gets_its_share_in_both_models_over_all_workers(server: Counti
             assert counts[f"DO {name}"] == pytest.approx(dealt * weight / 100, abs=max(8, 0.004 * dealt))
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingServer, tmp_path: Path) -> None:
     hanging = """
         from locust import task
@@ -962,6 +975,7 @@ def test_a_second_interrupt_cuts_requests_off_and_counts_them(server: CountingSe
     assert {failure.failure.partition(":")[0] for failure in journal.failures} == {"interrupted"}
 
 
+@pytest.mark.slow
 def test_an_invalid_report_is_recorded_and_the_run_continues(server: CountingServer, tmp_path: Path) -> None:
     lying = (
         GETTER.replace("class Getter", "from locust import events\n\n    class Getter")

@@ -68,6 +68,7 @@ def used(server: CountingServer) -> dict[str, int]:
     return {name.removeprefix("GET /"): count for name, count in server.served.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["unique", "shuffle"])
 def test_each_row_comes_once_across_three_workers(server: CountingServer, tmp_path: Path, order: str) -> None:
     ids(tmp_path, 10_000)
@@ -104,6 +105,7 @@ def test_a_run_ends_when_its_rows_are_exhausted(server: CountingServer, tmp_path
     assert journal.last_s < 40
 
 
+@pytest.mark.slow
 def test_rows_are_recycled_evenly(server: CountingServer, tmp_path: Path) -> None:
     ids(tmp_path, 7)
     journal = run(fed(tmp_path, "'ids.csv'"), server, tmp_path)
@@ -112,11 +114,13 @@ def test_rows_are_recycled_evenly(server: CountingServer, tmp_path: Path) -> Non
     assert max(seen.values()) <= 3 * min(seen.values())
 
 
+@pytest.mark.slow
 def test_rows_at_random_are_all_used(server: CountingServer, tmp_path: Path) -> None:
     run(fed(tmp_path, "[{'id': 'a'}, {'id': 'b'}, {'id': 'c'}], order='random'"), server, tmp_path)
     assert set(used(server)) == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_rows_of_a_generator_are_dealt_like_others(server: CountingServer, tmp_path: Path) -> None:
     run(fed(tmp_path, "({'id': f'g{n}'} for n in range(5000)), order='unique'"), server, tmp_path)
     assert set(used(server).values()) == {1}

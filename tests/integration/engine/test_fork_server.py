@@ -46,6 +46,7 @@ def test_a_process_ends_with_its_own_exit_status(tmp_path: Path, body: str, stat
         assert process.poll() == status
 
 
+@pytest.mark.slow
 def test_a_server_keeps_nothing_open_of_what_it_started(tmp_path: Path) -> None:
     opened = []
     with ForkServer() as server:

@@ -28,6 +28,7 @@ def getter(folder: Path, task: str) -> Path:
     return scenario(folder, textwrap.dedent(text) + textwrap.indent(textwrap.dedent(task), " " * 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["harness.finished", "quit"])
 def test_a_worker_that_leaves_early_is_lost(server: CountingServer, tmp_path: Path, kind: str) -> None:
     leaving = f"""
@@ -45,6 +46,7 @@ def test_a_worker_that_leaves_early_is_lost(server: CountingServer, tmp_path: Pa
     assert {worker.worker for second in journal.seconds[-1:] for worker in second.workers} == {1}
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_be_written_ends_the_run_and_stays_readable(
     server: CountingServer, tmp_path: Path
 ) -> None:

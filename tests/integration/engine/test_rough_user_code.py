@@ -94,6 +94,7 @@ def test_a_task_that_exits_its_worker_ends_the_run_and_loses_no_request(server: 
     assert not [event for event in journal.events if event.message.code == "task-raised"]
 
 
+@pytest.mark.slow
 def test_responses_that_are_held_until_the_end_are_recorded(server: CountingServer, tmp_path: Path) -> None:
     """By the user itself, and by its module."""
     holding = """
@@ -155,6 +156,7 @@ def test_a_file_finds_its_role_in_the_arguments_as_with_locust(server: CountingS
     assert sorted((tmp_path / "notes").read_text().split()) == ["--master", "--worker"]
 
 
+@pytest.mark.slow
 def test_user_code_that_computes_for_seconds_is_named(server: CountingServer, tmp_path: Path) -> None:
     computing = """
     if Getter.requests == 3:

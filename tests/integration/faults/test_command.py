@@ -107,6 +107,7 @@ def test_what_fails_says_why(chaos: tuple[str, Seen], tmp_path: Path) -> None:
     assert code_of(CommandFault(start="true", stop_url="http://127.0.0.1:1/"), end=True).code == "fault-request-failed"
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path) -> None:
     noted = tmp_path / "pid"
     began_s = time.monotonic()
@@ -119,6 +120,7 @@ def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path)
 DAEMON = "setsid sh -c 'echo $$ > \"$NOTED\"; exec sleep 600' &"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [f"{DAEMON} wait", f"({DAEMON}); sleep 600"], ids=["a child", "an orphan"])
 def test_a_command_that_hangs_is_killed_with_processes_in_other_sessions(
     start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,7 @@ def test_no_connection_is_left_until_it_ends(server: PostgreSQL, place: Place) -
     assert wait_until(lambda: ours(server) == 0)
 
 
+@pytest.mark.slow
 def test_a_connection_that_another_client_closes_is_not_left(server: PostgreSQL, place: Place) -> None:
     fault = DependencyFault(url=server.url, fill=True)
     with psycopg.connect(server.url):

@@ -47,6 +47,7 @@ def ended(fault: PressureFault) -> None:
     assert presses() == []
 
 
+@pytest.mark.slow
 def test_a_share_of_all_cores_is_used() -> None:
     fault = PressureFault(cpu=0.25)
     fault.check(NOWHERE)

@@ -82,6 +82,7 @@ def test_it_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
         assert all_ended([run.guard.pid, run.child.pid])
 
 
+@pytest.mark.slow
 def test_a_fault_begins_and_ends_at_its_time(run: Run) -> None:
     at_s = time.time() + 0.5
     run.process.send(begin=PAUSE, at=at_s, until=at_s + 2)
@@ -116,6 +117,7 @@ def test_the_end_of_the_harness_undoes_everything(run: Run) -> None:
     assert sorted(events_in(run.log)[2:]) == [("command", "ended"), ("process", "ended")]
 
 
+@pytest.mark.slow
 def test_a_killed_child_is_replaced_by_one_that_undoes_and_continues(run: Run) -> None:
     run.begin_both()
     run.child.kill()

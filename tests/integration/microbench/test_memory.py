@@ -56,6 +56,7 @@ def test_what_ran_before_is_not_in_the_figures(pytester: pytest.Pytester) -> Non
     assert max(counted) - min(counted) < 10, counted  # else 142, 16 and 149: 140 are there already, or not
 
 
+@pytest.mark.slow
 def test_a_project_that_skips_benchmarks_and_forbids_warnings_is_traced(pytester: pytest.Pytester) -> None:
     folder = pytester.mkdir("memory")
     request = Request(report=str(folder / "suite.json"), memory=str(folder)).write(folder / "request.json")

@@ -42,6 +42,7 @@ def test_a_large_late_answer_keeps_its_order_and_its_end(proxy: OwnProxy, upstre
         sending.join()
 
 
+@pytest.mark.slow
 def test_what_is_lost_arrives_after_a_retransmission(proxy: OwnProxy, upstream: Peer) -> None:
     proxy.meet(Conditions(loss=0.1))
     with pair(proxy, upstream) as (client, server):

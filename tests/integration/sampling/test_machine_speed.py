@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
+import pytest
 
 from harness.plan.model.sampling import Sampling
 from harness.plan.model.target import AttachedTarget
@@ -56,6 +57,7 @@ def count_in(folder: RunFolder) -> int:
     return len(READINGS.read(folder.resources)) if folder.resources.exists() else 0
 
 
+@pytest.mark.slow
 def test_each_second_has_the_time_of_each_task(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with sampling(folder):

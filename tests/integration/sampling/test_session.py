@@ -200,6 +200,7 @@ def test_the_hot_function_is_the_widest_of_the_cpu_profile(sampled: tuple[RunFol
     assert {"in_a_thread", "in_the_loop"} <= above
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["memory-leaked", "memory-peak", "memory-allocated"])
 def test_the_leaking_function_is_the_widest_of_the_memory_profiles(
     sampled: tuple[RunFolder, ProfileIndex], kind: str
@@ -375,6 +376,7 @@ def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     assert [(note.code, note.params["status"]) for note in index.notes] == [("cpu-py-spy-ended", -signal.SIGKILL)]
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_but_was_not_waited_for_has_its_samples(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     code = SPINNING.replace("serve(", "if os.fork() == 0: spin()\nserve(")

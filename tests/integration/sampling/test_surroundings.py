@@ -66,6 +66,7 @@ def test_sources_are_recorded_each_second_beside_one_that_hangs_and_one_that_is_
     assert sum(gaps) / len(gaps) > 0.5  # one after a late one comes early
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_the_run_costs_only_its_metrics(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with exporter(port := free_port()) as process:
@@ -109,6 +110,7 @@ def counted_page() -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
+@pytest.mark.slow
 def test_readings_go_on_once_the_disk_has_room_again(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "4m") as disk, counted_page() as (url, requested):
         folder = run_folder(disk)

@@ -92,6 +92,7 @@ def test_a_lock_that_is_held_is_not_waited_for_long(database_and_shop: tuple[psy
         assert buyer.check_out().status_code == 201
 
 
+@pytest.mark.slow
 def test_a_locked_sqlite_file_can_be_read(tmp_path: Path) -> None:
     with start_shop({**SHORT, "SHOP_DATA_DIR": str(tmp_path)}) as shop, Buyer(shop.url) as buyer:
         buyer.add(1)
@@ -138,6 +139,7 @@ def test_without_the_cache_the_database_is_read() -> None:
         assert is_unavailable(buyer.http.get("/cart"))
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_is_a_500_without_a_stack_trace() -> None:
     with start_redis() as url, start_shop({**SHORT, "SHOP_CACHE_URL": url}) as shop:
         with redis.Redis.from_url(url) as cache:

@@ -93,6 +93,7 @@ def test_several_shops_share_stock_sessions_and_carts(postgresql: PostgreSQL, re
     assert (books["left"], books["sold"], books["orders"]) == (0, 60, responses[201] + rest + 1)
 
 
+@pytest.mark.slow
 def test_a_fresh_start_forgets_what_an_earlier_shop_left(postgresql: PostgreSQL, redis_url: str) -> None:
     env = {**SCARCE, "SHOP_DATABASE_URL": postgresql.new_database(), "SHOP_CACHE_URL": redis_url}
     with closing(Database.open(env["SHOP_DATABASE_URL"])) as database:
@@ -132,6 +133,7 @@ def test_of_two_checkouts_of_one_cart_only_one_buys_it(shop: str) -> None:
     assert get(shop, "/products/3")["stock"] == 15
 
 
+@pytest.mark.slow
 def test_without_an_approval_of_the_vendor_there_is_no_payment() -> None:
     with (
         held_vendor() as vendor,
@@ -158,6 +160,7 @@ def test_without_an_approval_of_the_vendor_there_is_no_payment() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_others_can_read_while_a_checkout_waits_for_the_vendor(database_url: str) -> None:
     env = {"SHOP_DATABASE_URL": database_url}
     with held_vendor() as vendor, start_shop({**env, "SHOP_PAYMENT_URL": vendor.url}) as shop:

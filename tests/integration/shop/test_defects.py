@@ -220,6 +220,7 @@ def no_connection(_: Database) -> None:
     raise PoolTimeout("QueuePool limit of size 1 overflow 0 reached")
 
 
+@pytest.mark.slow
 def test_oversell_sells_what_it_does_not_take_from_the_stock(database_url: str) -> None:
     env = {"SHOP_DATABASE_URL": database_url, "SHOP_DEFECTS": "oversell", "PAYMENT_LATENCY_MS": "20"}
 

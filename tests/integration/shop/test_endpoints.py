@@ -35,6 +35,7 @@ def buyer(shop: str) -> Iterator[Buyer]:
         yield someone
 
 
+@pytest.mark.slow
 def test_the_list_goes_through_all_products_page_by_page(shop: str) -> None:
     first = get(shop, "/products")
     assert (first["page"], first["pages"], first["total"]) == (1, 150, 3000)

@@ -91,6 +91,7 @@ def test_a_shop_that_is_killed_loses_no_order_and_charges_none_twice(database_ur
     assert payments["paid"] == len(ids)  # each buyer asked until the order was confirmed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sale", "left"), [("the same", 99), ("another", 100)])
 def test_a_sale_continues_and_another_starts_empty(sale: str, left: int, tmp_path: Path) -> None:
     env = {"SHOP_DATA_DIR": str(tmp_path), "SHOP_PRODUCTS": "1", "SHOP_STOCK": "100", "SHOP_SALE": "the same"}

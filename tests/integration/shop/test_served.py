@@ -77,6 +77,7 @@ def test_counts_are_exact_with_many_clients_of_which_some_hang_up() -> None:
         assert statuses(shop.url, "/products/{product_id}").keys() == {200, 404}
 
 
+@pytest.mark.slow
 def test_a_request_counts_while_it_is_under_way_and_when_its_client_is_gone() -> None:
     with held_vendor() as vendor, start_shop({"SHOP_PAYMENT_URL": vendor.url}) as shop, Buyer(shop.url) as buyer:
         buyer.add(1)

@@ -91,6 +91,7 @@ def resume_at_second_attempt(vendor: psutil.Process, shop: RunningShop) -> None:
         vendor.resume()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", ["", "no_idempotency"])
 def test_a_charge_that_is_sent_again_is_made_once(defect: str) -> None:
     with start_shop({"SHOP_DEFECTS": defect}) as shop, Buyer(shop.url) as buyer:
@@ -126,6 +127,7 @@ def test_what_is_charged_too_late_is_not_bought_and_the_vendor_forgets_it(defect
         assert buyer.http.get("/orders/1").json()["status"] == "voided"
 
 
+@pytest.mark.slow
 def test_a_buyer_who_comes_back_with_the_same_key_pays_once() -> None:
     with held_vendor() as vendor, start_shop({"SHOP_PAYMENT_URL": vendor.url}) as shop, Buyer(shop.url) as buyer:
         buyer.add(1)

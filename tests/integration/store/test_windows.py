@@ -152,6 +152,7 @@ def test_a_run_of_a_window_is_not_forgotten_one_that_has_left_it_is(store: Store
     assert [run.baseline for run in store.list_runs()] == ["window", "window"]
 
 
+@pytest.mark.slow
 def test_writers_at_once_leave_one_window(store_url: str, tmp_path: Path) -> None:
     open_store(store_url, tmp_path).close()
     failed: list[BaseException] = []

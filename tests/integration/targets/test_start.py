@@ -143,6 +143,7 @@ def test_a_target_that_exits_early_shows_its_last_words(tmp_path: Path) -> None:
     assert "no database here" in str(raised.value.params["output"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "seen"),
     [
@@ -336,6 +337,7 @@ time.sleep(300)
 
 
 class TestAttached:
+    @pytest.mark.slow
     def test_its_process_is_watched_and_left_alone(self, tmp_path: Path) -> None:
         with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as managed:
             assert managed.pid is not None

@@ -121,6 +121,7 @@ def test_an_ended_supervisor_cannot_start_the_target(tmp_path: Path) -> None:
     ProcessFault(action="kill").end(there)
 
 
+@pytest.mark.slow
 def test_a_paused_target_ends_with_the_run(tmp_path: Path) -> None:
     with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path), faults=True) as target:
         pid = target.pid
@@ -151,6 +152,7 @@ with start_target(plan, run_folder(folder), agent=False, faults=True) as target:
 """
 
 
+@pytest.mark.slow
 def test_a_process_of_another_user_does_not_keep_a_target_from_starting_again(tmp_path: Path) -> None:
     with beside_stranger(tmp_path, RESTARTED) as (printed, stranger):
         assert printed == "True\n"

@@ -72,6 +72,7 @@ def test_changes_are_measured_only_if_asked_for_and_stay_as_they_are(project: Pa
     assert left(project) == ([], 0)
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_of_a_running_one(project: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -89,6 +90,7 @@ def test_a_checkout_that_was_cut_off_is_removed(project: Path) -> None:
     assert left(project) == ([], 0)
 
 
+@pytest.mark.slow
 def test_a_base_that_cannot_be_checked_out_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def code(base: str) -> str:
         with pytest.raises(HarnessError) as raised, two_builds(base, uncommitted=False):

@@ -52,6 +52,7 @@ def test_a_build_that_is_30_percent_slower_fails(runs: int) -> None:
     assert statuses(slower=1.3, runs=runs, between=0.0)["fail"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_build_30_percent_slower_seldom_passes_even_when_runs_differ() -> None:
     assert statuses(slower=1.3, runs=2, between=0.05)["pass"] < 0.02
 

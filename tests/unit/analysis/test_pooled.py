@@ -52,6 +52,7 @@ def test_an_unchanged_build_is_hardly_ever_failed() -> None:
     assert found(1.0, 0.08, 0.02) < 0.003
 
 
+@pytest.mark.slow
 def test_a_change_that_one_night_cannot_tell_is_found_by_several() -> None:
     assert found(1.2, 0.04, 0.02, before=10) > 0.93
 

@@ -84,6 +84,7 @@ def test_a_secret_is_generated_only_for_a_terminal(monkeypatch: pytest.MonkeyPat
     assert made.secret in made.command(made.port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bind", "expected"),
     [("127.0.0.1:{}", "127.0.0.1"), ("0.0.0.0:{}", "0.0.0.0"), ("localhost:{}", "127.0.0.1")],
@@ -99,6 +100,7 @@ def test_an_unknown_host_is_reported_with_the_known_addresses() -> None:
     assert "127.0.0.1" in str(error.value.params["addresses"])
 
 
+@pytest.mark.slow
 def test_a_managed_target_is_reached_at_the_listen_address() -> None:
     listen_address = ListenAddress("0.0.0.0", 5557)
     with socket.create_server(("0.0.0.0", 0)) as everywhere:

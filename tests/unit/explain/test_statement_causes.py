@@ -45,6 +45,7 @@ def traced(
 QUERIES = (*SERVED, "get_stock (shop/db.py:31)", "wait (psycopg/waiting.py:10)")
 
 
+@pytest.mark.slow
 def test_each_endpoint_has_its_own_part_of_the_rise(tmp_path: Path) -> None:
     """20 statements more in 3 of 4 requests are 30 ms a request of any endpoint; 8 more in 1 of 4 are 4 ms."""
     usual = {"GET /products": 1, "POST /checkout": 1}

@@ -99,6 +99,7 @@ def test_a_phase_of_a_kind_that_another_version_knows_is_drawn(folder: RunFolder
     assert folder.report.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "value"), list(enumerate([*NONSENSE, []])))
 def test_an_index_of_profiles_that_makes_no_sense(case: int, value: Any, folder: RunFolder) -> None:
     whole = json.loads(folder.profiles.read_text())

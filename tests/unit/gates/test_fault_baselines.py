@@ -98,6 +98,7 @@ def test_a_baseline_without_the_fault_is_not_compared_with(tmp_path: Path) -> No
     assert (result.params["fault"], result.params["phase"]) == ("db slow", "steady")
 
 
+@pytest.mark.slow
 def test_a_weaker_fault_of_that_name_is_not_compared_with(tmp_path: Path) -> None:
     result, _ = judged(recorded(tmp_path), *before(latency="0.2s"))
     assert (result.status, result.code) == ("inconclusive", "baseline-other-load")

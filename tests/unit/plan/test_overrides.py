@@ -199,6 +199,7 @@ def test_tables_and_lists_of_python_are_tables_and_lists(tmp_path: Path) -> None
     assert again == plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "where", "code"),
     [

@@ -98,6 +98,7 @@ def test_few_requests_take_a_longer_step() -> None:
     assert judged(seconds(*[20] * 20, requests=5)) is False
 
 
+@pytest.mark.slow
 def test_a_wrong_step_is_rare() -> None:
     def wrong(median_ms: float, *, breaks: bool) -> float:
         # The P95 of requests that vary by a tenth is 1.18 times their median.

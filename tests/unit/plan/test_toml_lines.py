@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(WORDS, VALUES, max_size=4), max_size=4))
 def test_every_key_that_tomllib_reads_has_a_line(tables: list[dict[str, Any]]) -> None:
     text = "".join(

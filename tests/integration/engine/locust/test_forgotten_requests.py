@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from harness.record.journal import Journal
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
 
@@ -60,6 +62,7 @@ class Peculiar(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.mark.slow
 def test_requests_whose_response_makes_the_client_raise_are_recorded_as_failed(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Peculiar) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

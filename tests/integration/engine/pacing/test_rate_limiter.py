@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.plan.model.target import AllowedHost
 from tests.support.counting_server import CountingServer
 from tests.support.engine import phase, plan_of, put_load, requests_by_endpoint, scenario
@@ -38,6 +40,7 @@ class Requests(RequestsUser):
 """
 
 
+@pytest.mark.slow
 def test_no_client_exceeds_it_and_waiting_requests_are_counted(tmp_path: Path) -> None:
     plan = plan_of(scenario(tmp_path, SCENARIO), [phase((6, 6, 2))], workers=2).model_copy(
         update={"allowed_hosts": (AllowedHost(host="localhost", max_rate=21),)}
