@@ -24,7 +24,7 @@ from harness.sampling.sampler import (
     SamplingContext,
     file_stem,
 )
-from harness.targets.agent_client import Agent, AgentError
+from harness.targets.agent_client import Agent, AgentError, AgentGoneError
 from harness.targets.target import Target
 
 _CONVERT_TIMEOUT_S = 120.0
@@ -109,9 +109,10 @@ class MemorySampler(PhaseSampler):
         try:
             written = agent.start(stem.with_name(f"{stem.name}{suffix}"))
             return _Trace(agent.pid, stem.with_name(written.name))
+        except AgentGoneError:
+            return None
         except AgentError as error:
-            if agent.is_alive:
-                self.note(message("memory-not-traced", reason=str(error)))
+            self.note(message("memory-not-traced", reason=str(error)))
             return None
 
     def _stop(self, agent: Agent, trace: _Trace) -> None:

@@ -7,8 +7,10 @@ process id. A request and its response are one JSON line each.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import select
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,16 @@ import psutil
 
 AGENT_FOLDER = str(Path(__file__).parent / "agent")
 _TIMEOUT_S = 30.0
+_ENDS_WITHIN_S = 5.0
+"""The kernel closes the sockets of a process that ends some time before it has ended."""
 
 
 class AgentError(Exception):
     """The agent could not do what was requested; the text says why, for people."""
+
+
+class AgentGoneError(AgentError):
+    """The agent's process has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,30 @@ class Agent:
                 channel.connect(str(self.address))
                 channel.sendall(json.dumps(request).encode() + b"\n")
                 with channel.makefile("r", encoding="utf-8") as lines:
-                    response: dict[str, str] = json.loads(lines.readline() or '{"error": "the process ended"}')
+                    line = lines.readline()
+                if not line.endswith("\n"):
+                    raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         except OSError as error:
-            raise AgentError(f"process {self.pid} does not respond: {error.strerror or error}") from error
+            gone = isinstance(error, ConnectionError) and self._ends()
+            raise (AgentGoneError if gone else AgentError)(
+                f"process {self.pid} does not respond: {error.strerror or error}"
+            ) from error
+        response: dict[str, str] = json.loads(line)
         if "error" in response:
             raise AgentError(response["error"])
         return response
+
+    def _ends(self) -> bool:
+        """Whether the process has ended, or does so soon."""
+        try:
+            process, ended = os.pidfd_open(self.pid), select.poll()
+        except ProcessLookupError:
+            return True
+        try:
+            ended.register(process, select.POLLIN)
+            return bool(ended.poll(_ENDS_WITHIN_S * 1000))
+        finally:
+            os.close(process)
 
 
 def agent_environment(folder: Path, pythonpath: str | None) -> dict[str, str]:

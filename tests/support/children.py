@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import AnyStr, Protocol, TypeVar
 
+import psutil
+
 from harness.prctl import die_with_parent
 
 Value = TypeVar("Value")
@@ -82,6 +84,15 @@ def wait_until(ready: Callable[[], Value], *, seconds: float = 60, what: str = "
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
         time.sleep(0.02)
     return value
+
+
+def started_with(word: str, *, recursive: bool = False) -> list[psutil.Process]:
+    """The children of this process that run with ``word`` in their command line; ``recursive``: with their children."""
+    found = []
+    for process in psutil.Process().children(recursive):
+        with suppress(psutil.NoSuchProcess):  # one of another test has just ended
+            found += [process] if word in process.cmdline() else []
+    return found
 
 
 def stop(process: Child, stop_signal: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:

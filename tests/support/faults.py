@@ -13,7 +13,7 @@ import psutil
 
 from harness.faults import Fault, Place
 from harness.record.fault_events import FAULT_EVENTS
-from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, started_with, wait_until
 
 WORKERS = """
 import multiprocessing, time
@@ -100,8 +100,4 @@ def has_begun_with(log: Path, events: Sequence[tuple[str, str]]) -> bool:
 
 def fault_processes() -> list[psutil.Process]:
     """Those that this process has started to carry out faults."""
-    found = []
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):  # one of another test has just ended
-            found += [child] if "harness.faults" in child.cmdline() else []
-    return found
+    return started_with("harness.faults")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from harness.faults import pressing
 from harness.faults.orders import GivenFault, Setup
 from harness.faults.place import Place, TargetPlace
 from harness.faults.pressure import PressureFault
-from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, started_with, wait_until
 from tests.support.control_groups import memory_group, target_in
 from tests.support.errors import harness_error
 from tests.support.faults import begun_elsewhere, events_in, open_files_limited
@@ -33,12 +33,7 @@ MIB = 1 << 20
 
 def presses() -> list[psutil.Process]:
     """The processes that press, of this test's process."""
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if pressing.__file__ in child.cmdline():
-                found.append(child)
-    return found
+    return started_with(pressing.__file__, recursive=True)
 
 
 def ended(fault: PressureFault) -> None:

@@ -24,7 +24,7 @@ from harness.sampling.machine_speed import MACHINE_SPEED, MachineSpeedSampler
 from harness.sampling.reference_work import TASKS
 from harness.sampling.sampler import Sampler, SamplingContext
 from harness.targets.target import Attached
-from tests.support.children import wait_until
+from tests.support.children import started_with, wait_until
 from tests.support.targets import run_folder
 
 
@@ -39,7 +39,7 @@ def sampler(folder: RunFolder, pid: int | None, builds: int = 1) -> Sampler:
 
 def workers() -> list[psutil.Process]:
     """The processes of reference work that this one has started."""
-    return [child for child in psutil.Process().children() if reference_work.__file__ in child.cmdline()]
+    return started_with(reference_work.__file__)
 
 
 @contextmanager

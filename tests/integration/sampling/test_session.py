@@ -34,7 +34,7 @@ from harness.sampling.sampler import PID_UNKNOWN
 from harness.sampling.session import SamplingSession
 from harness.targets.start import start_target
 from harness.targets.target import Target as RunningTarget
-from tests.support.children import die_with_the_tests, killed_at_end, wait_until
+from tests.support.children import die_with_the_tests, killed_at_end, started_with, wait_until
 from tests.support.plans import make_plan
 from tests.support.requirements import require_program, require_root
 from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target
@@ -363,10 +363,8 @@ def test_a_py_spy_that_dies_costs_its_span_only(tmp_path: Path) -> None:
     with start_target(run.target, folder) as target, sampling(run, target, folder) as session:
         session.phase_started(0)
         wait_until(lambda: span_began(folder, 0, target))
-        for child in psutil.Process().children():
-            with suppress(psutil.Error):
-                if str(log_of(folder, 0, target).with_suffix(".txt")) in child.cmdline():
-                    child.kill()
+        for child in started_with(str(log_of(folder, 0, target).with_suffix(".txt"))):
+            child.kill()
         wait_until(lambda: span_began(folder, 1, target))
         time.sleep(1)
         session.phase_ended(0)

@@ -119,12 +119,8 @@ def test_a_cache_that_is_flushed_logs_nobody_out() -> None:
 @pytest.mark.slow
 def test_without_the_cache_the_database_is_read() -> None:
     with start_redis() as url, start_shop({**SHORT, "SHOP_CACHE_URL": url}) as shop, Buyer(shop.url) as buyer:
-        port = int(url.rpartition(":")[2].partition("/")[0])
-        (server,) = {
-            each.pid: each
-            for each in psutil.Process().children()
-            if any(at.laddr.port == port for at in each.net_connections() if at.status == psutil.CONN_LISTEN)
-        }.values()
+        with redis.Redis.from_url(url) as cache:
+            server = psutil.Process(cache.info("server")["process_id"])
         suspend(server)
         begun = time.monotonic()
         for product_id in range(1, 21):

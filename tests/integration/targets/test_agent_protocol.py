@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from harness.targets import agent_client
 from harness.targets.agent import _harness_memory_agent as agent_side
+from tests.support.children import dying_with_the_tests, killed_at_end
 
 
 @contextmanager
@@ -45,6 +47,31 @@ def test_memray_is_on_as_long_as_requested(tmp_path: Path) -> None:
             agent.stop()
     leaked = memray.FileReader(tmp_path / "trace.bin").get_leaked_allocation_records(merge_threads=True)
     assert max(record.size for record in leaked) >= 3_000_000
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_process_that_ends_is_told_from_one_that_does_not_respond(tmp_path: Path, ends: bool) -> None:
+    """One that ends closes its sockets first."""
+    address = tmp_path / "1.sock"
+    code = f"""
+import socket, sys, time
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind({str(address)!r})
+    server.listen()
+    print("on", flush=True)
+    server.accept()[0].close()
+if {ends}:
+    time.sleep(0.3)
+else:
+    sys.stdin.read()
+"""
+    command = dying_with_the_tests([sys.executable, "-c", code])
+    with killed_at_end(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"on\n"
+        with pytest.raises(agent_client.AgentError) as error:
+            agent_client.Agent(process.pid, address).start(tmp_path / "trace.bin")
+        assert isinstance(error.value, agent_client.AgentGoneError) == ends
 
 
 def test_errors_are_sent_back_and_nonsense_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
