@@ -1,4 +1,4 @@
-"""What a sleeping thread waits for, by its stack.
+"""What a sleeping thread, or a task of an event loop that waits, waits for, by its stack.
 
 Only waits of requests count: there must be a function of the target's own code, below a library or server that called
 it. A worker thread that waits for work has none, and neither has an event loop.
@@ -15,6 +15,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.functions import Frame, parse_frame
+from harness.analysis.task_waits import kind_of
+from harness.record.profiles import TASK
 
 _ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/|(.*/)?[^/.]+$)")
 """What is around any code, whether it serves requests or not. A file without an ending is a script (``uvicorn``)."""
@@ -48,6 +50,8 @@ _BLOCKING = (
     re.compile(r"^sqlalchemy/engine/default\.py (\w+\.)?do_(execute|commit|rollback|ping|begin)\w*$"),
 )
 """``file function`` in which a thread waits for what is downstream, without a line that says so."""
+_LATER_PART = re.compile(r"\[part \d+\]")
+"""What a request awaits beside another task, in stacks of tasks."""
 _HINT = re.compile(r"\[(\w+)\]")
 
 
@@ -71,6 +75,8 @@ def is_hint(frame: str) -> bool:
 
 def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
     """What a thread with this stack waits for if it sleeps; None if it serves no request, or if that is not known."""
+    if frames[0] == TASK:
+        return _wait_of_task([parse_frame(text) for text in frames[1:]], own)
     *_, last = frames
     hinted = _HINT.fullmatch(last)
     stack = [parse_frame(text) for text in (frames[:-1] if hinted else frames)]
@@ -80,6 +86,23 @@ def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
     inner = stack[at + 1 :]
     kind, what = _kind(inner, hinted[1] if hinted else "")
     return Wait(kind, what, stack[at]) if kind else None
+
+
+def _wait_of_task(stack: Sequence[Frame], own: Collection[str]) -> Wait | None:
+    at = serving(stack, own)
+    if at is None or _is_later_part(stack, own):
+        return None
+    kind, what = kind_of([f"{_short(frame.file)} {frame.function.rpartition('.')[2]}" for frame in stack[at + 1 :]])
+    return Wait(kind, what, stack[at]) if kind else None
+
+
+def _is_later_part(stack: Sequence[Frame], own: Collection[str]) -> bool:
+    """Whether its request waits for several tasks at once, and this is not the first one: they wait at the same time.
+
+    A server may wait for all its requests in the same way, but that is not below the own code.
+    """
+    parts = [at for at, frame in enumerate(stack) if _LATER_PART.fullmatch(frame.function)]
+    return any(serving(stack[:at], own) is not None for at in parts)
 
 
 def serving(stack: Sequence[Frame], own: Collection[str]) -> int | None:

@@ -1,8 +1,9 @@
-"""What the target's threads waited for in a phase, as time per request.
+"""What the target's threads and tasks waited for in a phase, as time per request.
 
 All threads are sampled a few times a second, sleeping or not, and apart from them those that do not sleep. What is
 classified as a wait (:mod:`harness.analysis.wait_kinds`) less those of the same stack that were busy is the number of
 threads that wait. Over the rate of the samples and the requests meanwhile, it is a time per request (Little's law).
+Tasks of event loops are sampled only while they wait, and count in the same way.
 
 Waits come in bursts, and all threads of a sample are seen in the same one. So the interval is that of a ratio of sums
 over the spans of the phase (Cochran 1977, section 6.4), drawn towards what is usual, as there are few of them (Smyth

@@ -264,7 +264,7 @@ def _targets(plan: RunPlan, folder: RunFolder, tracing: Tracing | None, proxies:
                     proxies.with_addresses(variant.target),
                     folder,
                     variant=variant.name,
-                    agent=plan.sampling.memory is not None,
+                    agent=plan.sampling.memory is not None or plan.sampling.cpu is not None,
                     faults=bool(plan.faults),
                     allowed_hosts=plan.allowed_hosts,
                     secret_names=plan.secret_names,

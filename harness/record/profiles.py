@@ -105,6 +105,10 @@ class Stack:
     weight: int
 
 
+TASK = "task"
+"""The first frame of a stack of what a task of an event loop waits for, rather than a thread."""
+
+
 def process_frame(pid: int) -> str:
     """The first frame of the stacks of a process, in profiles of several."""
     return f"process {pid}"

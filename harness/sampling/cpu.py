@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import psutil
@@ -19,7 +19,7 @@ import psutil
 from harness.messages import Message, message
 from harness.plan.model.sampling import MAX_OVERHEAD
 from harness.record.measurement import ONLY
-from harness.record.profiles import Profile, Span, Stack, write_folded
+from harness.record.profiles import TASK, Profile, Span, Stack, write_folded
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
 from harness.sampling.frame_names import own_files, python_of
@@ -38,6 +38,7 @@ from harness.sampling.sampler import (
 from harness.sampling.sampling_rate import SamplingRate
 from harness.sampling.spans import PhaseRecorder, RecordedSpan, Tier, discard
 from harness.sampling.wait_hints import with_hints
+from harness.targets.agent_client import Agent
 from harness.targets.target import Target
 
 _MANY_ERRORS = 0.25
@@ -62,7 +63,7 @@ def threads_tier(max_hz: int) -> Tier:
 
 
 def waits_tier(max_hz: int) -> Tier:
-    """All threads, also those that sleep: what they wait for. Its spans are short, because waits come in bursts."""
+    """All threads, also sleeping ones, and tasks: what they wait for. Its spans are short, as waits come in bursts."""
     return Tier("waits", ".waits", "all", max_hz, 1, _SHARES[2], span_s=6.0)
 
 
@@ -90,10 +91,16 @@ class CpuSampler(PhaseSampler):
     """
 
     def __init__(
-        self, root: Callable[[], int], tiers: Sequence[RatedTier], folder: RunFolder, variant: str = ONLY
+        self,
+        root: Callable[[], int],
+        tiers: Sequence[RatedTier],
+        folder: RunFolder,
+        variant: str = ONLY,
+        agents: Callable[[], Sequence[Agent]] | None = None,
     ) -> None:
         super().__init__()
         self._root = root
+        self._agents = agents
         self._roots: set[int] = set()
         self._variant = variant
         self._tiers = tiers
@@ -120,7 +127,8 @@ class CpuSampler(PhaseSampler):
             return
         for tier, rate in self._tiers:
             stem = self._folder.cpu / f"{file_stem(index, name)}{tier.suffix}"
-            self._recorders.append(PhaseRecorder(py_spy, self._root, tier, rate, stem, index, name, began_s))
+            agents = self._agents if tier.kind == "waits" else None
+            self._recorders.append(PhaseRecorder(py_spy, self._root, tier, rate, stem, index, name, began_s, agents))
 
     def _end_recorders(self, now_s: float) -> None:
         for recorder in self._recorders:
@@ -147,18 +155,14 @@ class CpuSampler(PhaseSampler):
         spans: list[RecordedSpan] = []
         logs: list[str] = []
         for span in recorder.spans:
-            written = [recording for recording in span.recordings.values() if recording.raw.exists()]
-            for recording in written:
-                raw = recording.raw.read_text(errors="replace")
+            written = any(recording.raw.exists() for recording in span.recordings.values())
+            for pid, outer, raw in self._raw(recorder, span) if written else ():
                 python = python or python_of(raw)
                 own |= own_files(raw, anywhere=self._variant != ONLY)
-                process = () if recording.pid in {*self._roots, self._root()} else (f"process {recording.name}",)
-                if recorder.tier.kind == "waits":
-                    raw = with_hints(raw)
                 for stack in fold(raw, anywhere=self._variant != ONLY):
-                    frames = (*process, *stack.frames)
+                    frames = (*outer, *stack.frames)
                     whole[frames] += stack.weight
-                    by_span.append(Stack((f"span {len(spans)}", f"pid {recording.pid}", *frames), stack.weight))
+                    by_span.append(Stack((f"span {len(spans)}", f"pid {pid}", *frames), stack.weight))
             logs += [recording.log.read_text(errors="replace") for recording in span.recordings.values()]
             for recording in span.recordings.values():
                 discard(recording)
@@ -191,6 +195,18 @@ class CpuSampler(PhaseSampler):
             own=sorted(own),
             python=python,
         )
+
+    def _raw(self, recorder: PhaseRecorder, span: RecordedSpan) -> Iterator[tuple[int, tuple[str, ...], str]]:
+        """What was recorded in a span: process id, the frames around its stacks, and stacks as py-spy writes them."""
+        for recording in span.recordings.values():
+            if recording.raw.exists():
+                raw = recording.raw.read_text(errors="replace")
+                process = () if recording.pid in {*self._roots, self._root()} else (f"process {recording.name}",)
+                yield recording.pid, process, with_hints(raw) if recorder.tier.kind == "waits" else raw
+        if span.tasks is not None:
+            looks = (span.ended_s - span.began_s) * next(iter(span.recordings.values())).rate_hz
+            for pid, raw in span.tasks.raw_by_pid(looks).items():
+                yield pid, (TASK,), raw
 
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
         phase, rate_hz = recorder.name, recorder.rate.hz
@@ -255,7 +271,7 @@ def _create(context: SamplingContext) -> Sampler:
     with_rates = rated(tiers, context.cores, len(sampled), max_overhead)
     samplers = []
     for variant, target in sampled:
-        sampler = CpuSampler(partial(_root, target), with_rates, context.folder, variant)
+        sampler = CpuSampler(partial(_root, target), with_rates, context.folder, variant, target.agents)
         samplers.append((f"build {variant.upper()}", sampler))
     return BuildsCpuSampler(samplers) if len(samplers) > 1 else samplers[0][1]
 

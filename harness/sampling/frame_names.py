@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from harness.targets.agent_client import AGENT_FOLDER
+
 _LIBRARY = re.compile(r"^.*/(?:(?:site|dist)-packages|lib(?:64)?/python3\.\d+t?)/")
 _SCRIPT = re.compile(r"/bin/[^/.]+$")
 """What an installed program is started by, such as ``.venv/bin/uvicorn``."""
@@ -51,7 +53,11 @@ def short_path(path: str, *, anywhere: bool = False) -> str:
 def own_files(raw: str, *, anywhere: bool = False) -> set[str]:
     """The files of the target's own code in py-spy's raw output, shortened: those that no library or Python brings."""
     paths = {found[1] for found in _PATH.finditer(raw)}
-    return {short_path(path, anywhere=anywhere) for path in paths if not (_LIBRARY.match(path) or _SCRIPT.search(path))}
+    return {short_path(path, anywhere=anywhere) for path in paths if not _is_brought(path)}
+
+
+def _is_brought(path: str) -> bool:
+    return bool(_LIBRARY.match(path) or _SCRIPT.search(path)) or path.startswith(AGENT_FOLDER)
 
 
 def python_of(raw: str) -> str | None:

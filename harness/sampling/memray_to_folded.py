@@ -20,7 +20,7 @@ from memray import AllocationRecord, AllocatorType, FileReader
 from harness.record.profiles import Stack, write_folded
 from harness.sampling.frame_names import frame
 
-_OWN = ("/_harness_memory_agent.py", "/memray/__init__.py")
+_OWN = ("/_harness_agent.py", "/memray/__init__.py")
 """Files whose allocations belong to the tracing itself."""
 _FREES = {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from harness.record.profiles import ProfileKind
 from harness.sampling.process_tree import process_trees
 from harness.sampling.py_spy import PySpyRecording, SampledThreads, complaint
 from harness.sampling.sampling_rate import CpuTime, SamplingRate
+from harness.sampling.waiting_tasks import TaskLooks
+from harness.targets.agent_client import Agent
 
 _WRITE_TIMEOUT_S = 20.0
 _POLL_S = 0.05
@@ -61,7 +63,9 @@ class RecordedSpan:
     clocks_s: dict[int, float] = field(default_factory=dict)
     """The clocks at its start; after its end, the CPU time used in the span."""
     cores: float | None = None
-    """What all of py-spy used."""
+    """What all of py-spy, and looking at tasks, used."""
+    tasks: TaskLooks | None = None
+    """What was seen of waiting tasks, if that belongs to the tier."""
 
 
 @dataclass
@@ -80,6 +84,8 @@ class PhaseRecorder:
     name: str
     began_s: float
     """When the phase began, by the monotonic clock."""
+    agents: Callable[[], Sequence[Agent]] | None = None
+    """Those that see what tasks wait for; None if that does not belong to the tier."""
     spans: list[RecordedSpan] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
     _failures: dict[int, int] = field(default_factory=dict)
@@ -174,12 +180,21 @@ class PhaseRecorder:
         """Let it sample for the length of a span, and measure what that costs; whether another span shall follow."""
         before = _cpu_times(span)
         until_s = span.began_s + self._length_s(span)
-        while (left_s := until_s - time.monotonic()) > 0:
-            if self._over.wait(min(1.0, left_s)) or all(each.has_died for each in span.recordings.values()):
+        if self.agents is not None:
+            span.tasks = TaskLooks(self.agents(), self.rate.hz)
+        while (left_s := until_s - time.monotonic()) > 0 and not self._over.is_set():
+            if all(each.has_died for each in span.recordings.values()):
                 break
+            part_s = min(1.0, left_s)
+            if span.tasks is None:
+                self._over.wait(part_s)
+            else:
+                span.tasks.look_until(until_s - left_s + part_s, self._over)
         costs = [now.cores_since(before[pid]) for pid, now in _cpu_times(span).items() if pid in before]
         if costs:
             span.cores = sum(costs)
+            if span.tasks is not None:
+                span.cores += span.tasks.cost_s / max(0.1, time.monotonic() - span.began_s)
             self.rate.update(span.cores, next(iter(span.recordings.values())).rate_hz, self.root())
         return not self._over.is_set()
 

@@ -1,4 +1,4 @@
-"""The harness's side of the memory agent, which traces memory in a target's Python processes.
+"""The harness's side of the agent, which in a target's Python processes traces memory and sees what tasks wait for.
 
 The other side is ``harness/targets/agent/``. The target's Python loads it by itself: its folder is first in
 ``PYTHONPATH`` and holds a ``sitecustomize.py``. Each process listens on a Unix socket in a private folder, named by its
@@ -14,11 +14,14 @@ import select
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 AGENT_FOLDER = str(Path(__file__).parent / "agent")
 _TIMEOUT_S = 30.0
+_LOOK_TIMEOUT_S = 2.0
+"""A process that is paused must not hold up the end of the phase."""
 _ENDS_WITHIN_S = 5.0
 """The kernel closes the sockets of a process that ends some time before it has ended."""
 
@@ -29,6 +32,18 @@ class AgentError(Exception):
 
 class AgentGoneError(AgentError):
     """The agent's process has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTasks:
+    """The tasks of asyncio in a process that wait at one moment."""
+
+    loops: int
+    """How many event loops run."""
+    stacks: dict[str, int]
+    """How many tasks wait with each stack: its functions as py-spy writes them, the root first, separated by ``;``."""
+    cost_s: float
+    """The CPU time that looking took in the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +72,15 @@ class Agent:
         """End the trace; its file is then whole."""
         self._send({"do": "stop"})
 
-    def _send(self, request: dict[str, str]) -> dict[str, str]:
+    def waiting_tasks(self) -> WaitingTasks:
+        """What the tasks of its event loops wait for now."""
+        found = self._send({"do": "tasks"}, timeout_s=_LOOK_TIMEOUT_S)
+        return WaitingTasks(found["loops"], found["stacks"], found["cost_s"])
+
+    def _send(self, request: dict[str, str], timeout_s: float = _TIMEOUT_S) -> dict[str, Any]:
         try:
             with socket.socket(socket.AF_UNIX) as channel:
-                channel.settimeout(_TIMEOUT_S)
+                channel.settimeout(timeout_s)
                 channel.connect(str(self.address))
                 channel.sendall(json.dumps(request).encode() + b"\n")
                 with channel.makefile("r", encoding="utf-8") as lines:
@@ -72,7 +92,7 @@ class Agent:
             raise (AgentGoneError if gone else AgentError)(
                 f"process {self.pid} does not respond: {error.strerror or error}"
             ) from error
-        response: dict[str, str] = json.loads(line)
+        response: dict[str, Any] = json.loads(line)
         if "error" in response:
             raise AgentError(response["error"])
         return response

@@ -50,7 +50,7 @@ def start_target(
 ) -> Target:
     """Start the target, or find it; returns when it is ready for load.
 
-    ``agent`` puts the memory agent into the Python processes of a managed target. Their output goes to the folder's
+    ``agent`` puts the agent into the Python processes of a managed target. Their output goes to the folder's
     log of the target's ``variant``, redacted; ``secret_names`` are the user's own. ``allowed_hosts`` are the plan's.
     With ``tracing``, a managed target sends its spans to the harness; with ``faults``, they can kill and start it.
 

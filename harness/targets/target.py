@@ -69,7 +69,7 @@ class Target(ABC):
 
     @abstractmethod
     def agents(self) -> list[Agent]:
-        """One agent for each of its Python processes that can trace memory; empty where there are none."""
+        """One agent for each of its Python processes that has one; empty where there are none."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What the target's threads wait for while they serve requests, by phase or selected span."""
+"""What the target's threads and tasks wait for while they serve requests, by phase or selected span."""
 
 from __future__ import annotations
 

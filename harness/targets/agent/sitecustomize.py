@@ -1,6 +1,6 @@
 """Imported by each Python process of a managed target at its start: opens it to the samplers.
 
-It starts the memory agent, gives py-spy permission if the system would deny it, and removes itself from the path.
+It starts the agent, gives py-spy permission if the system would deny it, and removes itself from the path.
 
 Whatever fails here must not affect the target: there is no agent then, and the harness notes that. A ``sitecustomize``
 of the target's own runs as it would have without this one.
@@ -20,7 +20,7 @@ _HERE = str(Path(__file__).parent)
 def _start_agent() -> None:
     # Any failure means: no agent in this process. The harness notices and reports it.
     with contextlib.suppress(Exception):
-        spec = spec_from_file_location("_harness_memory_agent", f"{_HERE}/_harness_memory_agent.py")
+        spec = spec_from_file_location("_harness_agent", f"{_HERE}/_harness_agent.py")
         if spec is not None and spec.loader is not None:
             module = module_from_spec(spec)
             spec.loader.exec_module(module)

@@ -26,7 +26,7 @@ from harness.plan.model.run import RunPlan
 from harness.plan.model.sampling import Sampling
 from harness.plan.model.target import AttachedTarget, CommandTarget, PlannedTarget, Variant
 from harness.record.measurement import ONLY
-from harness.record.profiles import ProfileIndex, process_of_stack, read_folded
+from harness.record.profiles import TASK, ProfileIndex, process_of_stack, read_folded
 from harness.record.resources import READINGS, process_of
 from harness.record.run_folder import RunFolder
 from harness.sampling.cpu import MIN_HZ, CpuSampler, gil_tier, rated
@@ -40,9 +40,11 @@ from tests.support.requirements import require_program, require_root
 from tests.support.targets import all_ended, nginx_target, run_folder, runs, script_target
 
 APP = """
+import asyncio
 from fastapi import FastAPI
 
 app = FastAPI()
+LOCK = asyncio.Lock()
 KEPT = []
 
 def hoard():
@@ -62,6 +64,11 @@ def health():
 def in_a_thread():
     hoard()
     return burn()
+
+@app.get("/held")
+async def held():
+    async with LOCK:
+        await asyncio.sleep(0.1)
 
 @app.get("/loop")
 async def in_the_loop():
@@ -174,7 +181,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     run = plan(CommandTarget(command=f"{command} --log-level warning"), "steady", "pause", "diagnose")
     with (
         start_target(run.target, folder) as target,
-        load_on(f"{target.url}/thread", f"{target.url}/loop"),
+        load_on(*(f"{target.url}/{path}" for path in ("thread", "loop", "held", "held"))),
         sampling(run, target, folder, lambda: [os.getpid()]) as session,
     ):
         run_sampled_phase(session, folder, target, 1.5)
@@ -183,6 +190,16 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Profil
     assert session.index.notes == []
     assert "py-spy" not in before_the_end
     return folder, session.index
+
+
+@pytest.mark.slow
+def test_tasks_that_wait_are_in_the_profile_of_waits(sampled: tuple[RunFolder, ProfileIndex]) -> None:
+    folder, index = sampled
+    waits = next(profile for profile in index.profiles if profile.kind == "waits")
+    tasks = [";".join(stack.frames) for stack in read_folded(folder.path / waits.path) if stack.frames[0] == TASK]
+    held = [stack.rpartition(";")[2].partition(" ")[0] for stack in tasks if ";held (hot.py:" in stack]
+    assert {"sleep", "Lock.acquire"} <= set(held)
+    assert waits.own == ["hot.py"]
 
 
 @pytest.mark.slow

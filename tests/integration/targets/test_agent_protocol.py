@@ -18,7 +18,7 @@ import memray
 import pytest
 
 from harness.targets import agent_client
-from harness.targets.agent import _harness_memory_agent as agent_side
+from harness.targets.agent import _harness_agent as agent_side
 from tests.support.children import dying_with_the_tests, killed_at_end
 
 

@@ -38,6 +38,86 @@ def test_what_a_request_waits_for(inner: tuple[str, ...], kind: str, what: str) 
     assert (found.place.function, found.place.file, found.place.line) == ("get_stock", "shop/db.py", 31)
 
 
+SERVED_TASK = (
+    "task",
+    "RequestResponseCycle.run_asgi (uvicorn/protocols/http/h11_impl.py:411)",
+    "run_endpoint_function (fastapi/routing.py:381)",
+    "get_stock (shop/db.py:31)",
+)
+QUEUE = "Queue.get (asyncio/queues.py:158)"
+EVENT = "Event.wait (asyncio/locks.py:213)"
+
+
+@pytest.mark.parametrize(
+    ("inner", "kind", "what"),
+    [
+        (("PoolAcquireContext.__aenter__ (asyncpg/pool.py:1182)", "Pool._acquire (asyncpg/pool.py:1014)", QUEUE),
+         "pool", "asyncpg pool"),
+        (("AsyncSession.execute (sqlalchemy/ext/asyncio/session.py:652)",
+          "greenlet_spawn (sqlalchemy/util/concurrency.py:209)", "wait_for (sqlalchemy/util/compat.py:334)", QUEUE),
+         "pool", "SQLAlchemy pool"),
+        (("WaitingClient.wait (psycopg_pool/pool_async.py:972)", "wait_for (asyncio/tasks.py:476)",
+          "Condition.wait (asyncio/locks.py:267)"), "pool", "psycopg pool"),
+        (("Redis.execute_command (redis/asyncio/client.py:929)",
+          "BlockingConnectionPool.get_connection (redis/asyncio/connection.py:3086)",
+          "Condition.wait_for (asyncio/locks.py:294)", "Condition.wait (asyncio/locks.py:267)"), "pool", "Redis pool"),
+        (("AsyncClient.get (httpx/_client.py:1768)", "AsyncEvent.wait (httpcore/_synchronization.py:151)",
+          "Event.wait (anyio/_backends/_asyncio.py:2009)", EVENT), "pool", "HTTP pool"),
+        (("ClientSession._request (aiohttp/client.py:900)", "BaseConnector.connect (aiohttp/connector.py:645)",
+          "BaseConnector._wait_for_available_connection (aiohttp/connector.py:717)"), "pool", "HTTP pool"),
+        (("run_sync (anyio/to_thread.py:65)", "CapacityLimiter.acquire_on_behalf_of (anyio/_backends/_asyncio.py:2271)",
+          EVENT), "pool", "thread pool"),
+        (("Connection.fetch (asyncpg/connection.py:717)", "bind_execute (asyncpg/protocol/protocol.pyx)"),
+         "downstream", "database"),
+        (("AbstractConnection.read_response (redis/asyncio/connection.py:1286)",
+          "StreamReader._wait_for_data (asyncio/streams.py:540)"), "downstream", "Redis"),
+        (("ClientResponse.start (aiohttp/client_reqrep.py:745)", "DataQueue.read (aiohttp/streams.py:716)"),
+         "downstream", "HTTP"),
+        (("Connection._execute (aiosqlite/core.py:160)",), "downstream", "database"),
+        (("StreamReader._wait_for_data (asyncio/streams.py:540)",), "downstream", "socket"),
+        (("_ContextManagerMixin.__aenter__ (asyncio/locks.py:15)", "Lock.acquire (asyncio/locks.py:114)"), "lock", ""),
+        ((QUEUE,), "queue", ""),
+        (("sleep (asyncio/tasks.py:605)",), "sleep", ""),
+        (("sleep (anyio/_core/_eventloop.py:99)", "sleep (asyncio/tasks.py:649)"), "sleep", ""),
+    ],
+)  # fmt: skip
+def test_what_a_task_of_a_request_waits_for(inner: tuple[str, ...], kind: str, what: str) -> None:
+    found = wait_of((*SERVED_TASK, *inner), OWN)
+    assert found is not None
+    assert (found.kind, found.what) == (kind, what)
+    assert (found.place.function, found.place.file, found.place.line) == ("get_stock", "shop/db.py", 31)
+
+
+SERVER_TASK = "Server.serve (uvicorn/server.py:90)"
+SLEEP = "sleep (asyncio/tasks.py:605)"
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        ("task", SERVER_TASK, "Server.main_loop (uvicorn/server.py:248)", SLEEP),
+        ("task", "refresh_forever (shop/db.py:80)", SLEEP),
+        (*SERVED_TASK, "to_thread (asyncio/threads.py:25)"),
+        (*SERVED_TASK, "BaseHTTPMiddleware.call_next (starlette/middleware/base.py:150)",
+         "MemoryObjectReceiveStream.receive (anyio/streams/memory.py:120)", EVENT),
+        (*SERVED_TASK, "Request.body (starlette/requests.py:243)", EVENT),
+        (*SERVED_TASK, "gather (asyncio/tasks.py:800)", "[part 1]", "ask (shop/db.py:50)", SLEEP),
+        SERVED_TASK,
+    ],
+    ids=["server", "background task", "its thread", "its other task", "its client", "another part", "own future"],
+)  # fmt: skip
+def test_what_is_not_a_wait_of_a_requests_task(frames: tuple[str, ...]) -> None:
+    assert wait_of(frames, OWN) is None
+
+
+def test_requests_that_a_server_runs_in_one_group_all_wait() -> None:
+    group = ("task", "worker_serve (hypercorn/asyncio/run.py:90)", "TaskGroup.__aexit__ (asyncio/taskgroups.py:110)")
+    for part in ((), ("[part 1]",), ("[part 2]",)):
+        found = wait_of((*group, *part, *SERVED_TASK[2:], SLEEP), OWN)
+        assert found is not None
+        assert found.kind == "sleep"
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -67,6 +67,17 @@ def test_threads_that_wait_are_time_per_request(tmp_path: Path) -> None:
     assert 0 < wait.ms.low < wait.ms.value < wait.ms.high
 
 
+def test_tasks_that_wait_are_time_per_request(tmp_path: Path) -> None:
+    """As threads, though no source line says so, and none of them can be busy."""
+    server = "RequestResponseCycle.run_asgi (uvicorn/protocols/http/h11_impl.py:411)"
+    held = ("task", server, "get_stock (shop/db.py:31)", "Lock.acquire (asyncio/locks.py:114)")
+    found, requests = waits(tmp_path, waits={held: [50, 60, 40, 50]}, threads={held[1:]: [25, 25, 25, 25]})
+    assert found is not None
+    (wait,) = found
+    assert (wait.kind, wait.function, wait.line) == ("lock", "get_stock", 31)
+    assert wait.ms.value == pytest.approx(1000 * 200 / 5 / requests)
+
+
 def test_busy_threads_on_the_same_line_do_not_wait(tmp_path: Path) -> None:
     """Only sleeping threads are sampled with what their line waits for."""
     found, requests = waits(tmp_path, waits={LOCKED: [50, 50, 50, 50]}, threads={LOCKED[:-1]: [25, 25, 25, 25]})

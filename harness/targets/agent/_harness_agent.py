@@ -1,7 +1,7 @@
-"""The memory agent: a thread in each Python process that turns memray on and off on request.
+"""The agent: a thread in each Python process that on request turns memray on and off, and looks at waiting tasks.
 
-Until then it sleeps in ``accept`` and costs nothing; memray is imported only on request. It needs only the standard
-library: the target may run on another Python than the harness, without memray.
+Until then it sleeps in ``accept`` and costs nothing; what serves a request is imported only then. It needs only the
+standard library: the target may run on another Python than the harness, without memray.
 
 The trace is taken without ``trace_python_allocators``: with it a FastAPI service kept 15 % of its throughput, without
 it 65 %. Objects below 512 bytes then show up as the arena (1 MiB) that Python allocates for them, charged to the
@@ -53,6 +53,21 @@ def _listen(folder: str) -> None:
         _thread.start_new_thread(Agent(server).serve, ())
 
 
+def _waiting_tasks() -> dict[str, Any]:
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    name = "_harness_waiting_tasks"
+    if name not in sys.modules:
+        spec = spec_from_file_location(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))  # noqa: PTH118, PTH120
+        if spec is None or spec.loader is None:
+            raise ImportError(name)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    found: dict[str, Any] = sys.modules[name].look()
+    return found
+
+
 class Agent:
     """Serves requests on ``server`` one after another; a request and its response are one JSON line each."""
 
@@ -75,11 +90,13 @@ class Agent:
             except (OSError, ValueError):
                 continue  # the client hung up or sent nonsense; the next one may not
 
-    def _respond(self, request: dict[str, str]) -> dict[str, str]:
+    def _respond(self, request: dict[str, str]) -> dict[str, Any]:
         try:
             if request["do"] == "start":
                 return self._start(request["path"])
-            return self._stop()
+            if request["do"] == "stop":
+                return self._stop()
+            return _waiting_tasks()
         except Exception as error:  # noqa: BLE001  (sent to the harness; raised, it would end the agent)
             return {"error": f"{type(error).__name__}: {error}"}
 

@@ -1,0 +1,140 @@
+"""What the tasks of this process's event loops wait for: the stacks of their coroutines.
+
+A coroutine that waits is on no thread's stack, so a sampler of threads cannot see it. Here the chain of what each one
+awaits is followed from outside, by the attributes that :mod:`inspect` documents. It needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections import Counter
+from random import randrange
+from typing import Any
+
+_MOST_TASKS = 500
+"""So many are looked at; of more, every second or third, which then counts for as many."""
+_DEEPEST = 200
+_PARTS = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+"""By kind of awaitable (coroutine, generator, asynchronous generator): its frame, and what it awaits."""
+_OPAQUE = {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "FutureIter"}
+"""Types that stand between them and have no such attributes, but refer to what they await."""
+_RUN = {"run_forever", "run_until_complete"}
+_JOINS = {"wait_for": ("fut", ""), "_wait": ("fs", ""), "__aexit__": ("self", "_tasks")}
+"""Functions of asyncio and anyio that wait for tasks: the variable that has them, and its attribute."""
+_loops: list[Any] = []
+"""The event loops that were found last."""
+
+_Stack = tuple[tuple[Any, int], ...]
+"""Code and line of each function, the root first; no code, and a number, before a part of what it waits for."""
+
+
+def look() -> dict[str, Any]:
+    """``stacks``: how many tasks wait with each, the root first, as py-spy writes them; ``cost_s``: what that took.
+
+    ``loops`` is how many event loops there are. A task that waits for others is not counted itself: its stack continues
+    with theirs. In those of the second one and all later ones, a frame ``[part NUMBER]`` stands in between.
+    """
+    began_s = time.thread_time()
+    asyncio = sys.modules.get("asyncio")
+    stacks: Counter[_Stack] = Counter()
+    if asyncio is not None:
+        _find_loops(asyncio)
+        for loop in _loops:
+            stacks.update(_waiting(asyncio, loop))
+    named = {";".join(_name(code, line) for code, line in stack): count for stack, count in stacks.items()}
+    return {"loops": len(_loops), "stacks": named, "cost_s": time.thread_time() - began_s}
+
+
+def _find_loops(asyncio: Any) -> None:
+    """Each stands in a local variable of a function that runs it."""
+    _loops[:] = [loop for loop in _loops if loop.is_running()]
+    if _loops:
+        return
+    for innermost in sys._current_frames().values():
+        frame: Any = innermost
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
+                for value in list(frame.f_locals.values()):
+                    loop = getattr(value, "_loop", value)  # of an asyncio.Runner
+                    if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() and loop not in _loops:
+                        _loops.append(loop)
+            frame = frame.f_back
+
+
+def _waiting(asyncio: Any, loop: Any) -> Counter[_Stack]:
+    """The stacks of the tasks of ``loop`` that wait."""
+    tasks = list(asyncio.all_tasks(loop))
+    step = -(-len(tasks) // _MOST_TASKS) or 1
+    walked = {task: _walk(asyncio, task.get_coro()) for task in tasks[randrange(step) :: step]}
+    joined = {other for _, others in walked.values() for other in others}
+    stacks: Counter[_Stack] = Counter()
+    seen = set()
+    rest: list[tuple[Any, list[tuple[Any, int]]]] = [(task, []) for task in walked if task not in joined]
+    while rest:
+        task, outer = rest.pop()
+        if task in seen:
+            continue
+        seen.add(task)
+        stack, others = walked.get(task) or _walk(asyncio, task.get_coro())
+        parts = [other for other in others if other in walked] if len(others) > 1 else others
+        if stack and not parts:
+            stacks[(*outer, *stack)] += step
+        for number, part in enumerate(parts):
+            rest.append((part, [*outer, *stack, *([(None, number)] if number else [])]))
+    return stacks
+
+
+def _walk(asyncio: Any, awaited: Any) -> tuple[list[tuple[Any, int]], list[Any]]:
+    """The functions of a chain of awaitables, and the tasks that the innermost waits for; none if it does not wait."""
+    stack: list[tuple[Any, int]] = []
+    frame = None
+    for _ in range(_DEEPEST):
+        if awaited is None or asyncio.isfuture(awaited):
+            break
+        names = next((names for names in _PARTS if hasattr(awaited, names[1])), None)
+        if names is not None:
+            frame, awaited = getattr(awaited, names[0], None), getattr(awaited, names[1])
+            if frame is not None:
+                stack.append((frame.f_code, frame.f_lineno))
+        elif type(awaited).__name__ in _OPAQUE:
+            awaited = next((each for each in gc.get_referents(awaited) if _is_awaitable(asyncio, each)), None)
+        else:
+            break
+    if awaited is None or (asyncio.isfuture(awaited) and awaited.done()):
+        return [], []  # it runs, or is about to
+    return stack, [
+        task for task in _joined(asyncio, frame, awaited) if isinstance(task, asyncio.Task) and not task.done()
+    ]
+
+
+def _is_awaitable(asyncio: Any, thing: Any) -> bool:
+    return asyncio.isfuture(thing) or type(thing).__name__ in _OPAQUE or any(hasattr(thing, name) for _, name in _PARTS)
+
+
+def _joined(asyncio: Any, frame: Any, awaited: Any) -> list[Any]:
+    """What a task waits for where it awaits ``awaited``.
+
+    That is a task itself, ``gather`` with its parts, or what the innermost function, such as ``wait_for``, has in a
+    variable.
+    """
+    if isinstance(awaited, asyncio.Task):
+        return [awaited]
+    parts = getattr(awaited, "_children", None)
+    if parts is not None:
+        return list(parts)
+    if frame is None or frame.f_code.co_name not in _JOINS:
+        return []
+    name, attribute = _JOINS[frame.f_code.co_name]
+    kept = frame.f_locals.get(name)
+    kept = getattr(kept, attribute, None) if attribute else kept
+    return [kept] if isinstance(kept, asyncio.Task) else list(kept) if isinstance(kept, (set, list)) else []
+
+
+def _name(code: Any, line: int | None) -> str:
+    if code is None:
+        return f"[part {line}]"
+    where = code.co_filename if line is None else f"{code.co_filename}:{line}"  # as in Cython's code
+    return f"{getattr(code, 'co_qualname', code.co_name)} ({where})".replace(";", ",").replace("\n", " ")

@@ -1,0 +1,115 @@
+"""The agent sees what the tasks of a target's event loops wait for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.targets.agent_client import WaitingTasks
+from harness.targets.start import start_target
+from tests.support.children import wait_until
+from tests.support.targets import run_folder, script_target
+
+TASKS = """
+import asyncio, threading
+
+async def locked(lock):
+    async with lock:
+        pass
+
+async def generate():
+    await asyncio.Event().wait()
+    yield
+
+async def iterate():
+    async for _ in generate():
+        pass
+
+async def gather():
+    await asyncio.gather(asyncio.sleep(60), locked(LOCK))
+
+async def limited():
+    await asyncio.wait_for(iterate(), 60)
+
+async def grouped():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(locked(LOCK))
+
+async def spin():
+    while True:
+        await asyncio.sleep(0)
+
+class Handle:
+    def __await__(self):
+        return locked(LOCK).__await__()
+
+async def handle():
+    await Handle()
+
+async def main():
+    global LOCK
+    LOCK = asyncio.Lock()
+    await LOCK.acquire()
+    asyncio.current_task().set_name("main")
+    tasks = [asyncio.create_task(each()) for each in (gather, limited, grouped, spin, handle)]
+    await asyncio.Event().wait()
+
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+RUN(main())
+"""
+
+
+def functions(stack: str) -> list[str]:
+    """Its functions, without their classes and files, and without the one around ``main`` that uvloop has."""
+    names = [frame.partition(" (")[0].rpartition(".")[2] for frame in stack.split(";")]
+    return [name for name in names if name != "wrapper"]
+
+
+@pytest.mark.parametrize(
+    "run", ["asyncio.run", "asyncio.new_event_loop().run_until_complete", "__import__('uvloop').run"]
+)
+def test_each_task_that_waits_is_seen_with_what_it_awaits(tmp_path: Path, run: str) -> None:
+    with start_target(script_target(tmp_path, TASKS.replace("RUN", run)), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+
+        def seen() -> list[WaitingTasks]:
+            found = agent.waiting_tasks()
+            return [found] if sum(found.stacks.values()) >= 6 else []
+
+        (found,) = wait_until(seen)
+    assert found.loops == 1
+    assert found.cost_s > 0
+    stacks = {functions(stack)[0]: stack for stack in found.stacks}
+    assert set(stacks) == {"gather", "limited", "grouped", "handle", "main"}  # not what spins
+    assert functions(stacks["limited"]) == ["limited", "wait_for", "iterate", "generate", "wait"]
+    assert functions(stacks["grouped"]) == ["grouped", "__aexit__", "locked", "__aenter__", "acquire"]
+    assert functions(stacks["handle"]) == ["handle", "locked", "__aenter__", "acquire"]
+    assert f"locked ({tmp_path}/" in stacks["handle"]
+    parts = {tuple(functions(stack)) for stack in found.stacks if "gather (" in stack}
+    assert len(parts) == 2
+    assert [part[1] == "[part 1]" for part in sorted(parts)].count(True) == 1
+
+
+def test_a_process_without_an_event_loop_has_no_tasks(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, "serve(sys.argv[1])"), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+        found = agent.waiting_tasks()
+    assert (found.loops, found.stacks) == (0, {})
+
+
+def test_of_very_many_tasks_a_part_counts_for_all(tmp_path: Path) -> None:
+    code = """
+import asyncio, threading
+async def wait():
+    await asyncio.Event().wait()
+async def main():
+    tasks = [asyncio.create_task(wait()) for _ in range(3000)]
+    await wait()
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+asyncio.run(main())
+"""
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+        counted = wait_until(lambda: sum(agent.waiting_tasks().stacks.values()))
+    assert counted == pytest.approx(3001, rel=0.01)
