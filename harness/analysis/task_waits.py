@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+THREAD_POOL = "thread pool"
 _THREADS = re.compile(r"anyio/.* acquire_on_behalf_of$")
 """Waits for its turn, not for the thread."""
+_ANYIO = "anyio/"
 _POOLS = (
     ("SQLAlchemy pool", re.compile(r"sqlalchemy/")),
     ("asyncpg pool", re.compile(r"asyncpg/pool\.py ")),
@@ -41,12 +43,20 @@ _LOCKS = re.compile(r"asyncio/locks\.py ")
 _QUEUES = re.compile(r"asyncio/queues\.py |anyio/streams/memory\.py ")
 
 
+def wants_thread(names: Sequence[str]) -> int | None:
+    """Where a task waits for a free worker thread: in a framework's function, if own code is to run in the thread."""
+    if not any(map(_THREADS.match, names)):
+        return None
+    first = next(at for at, name in enumerate(names) if name.startswith(_ANYIO))
+    return first - 1 if first else None
+
+
 def kind_of(inner: Sequence[str]) -> tuple[str, str]:
     """The kind of wait and of what, of the functions below the own code, each ``file function``; ("", "") if none."""
     if not inner:
         return "", ""
     if any(map(_THREADS.match, inner)):
-        return "pool", "thread pool"
+        return "pool", THREAD_POOL
     if _TURNS.match(inner[-1]) and (pool := _first(_POOLS, inner)):
         return "pool", pool
     if _SLEEPS.match(inner[-1]):

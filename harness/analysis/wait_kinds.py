@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.functions import Frame, parse_frame
-from harness.analysis.task_waits import kind_of
+from harness.analysis.task_waits import kind_of, wants_thread
 from harness.record.profiles import TASK
 
 _ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/|(.*/)?[^/.]+$)")
@@ -89,10 +89,13 @@ def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
 
 
 def _wait_of_task(stack: Sequence[Frame], own: Collection[str]) -> Wait | None:
+    names = [f"{_short(frame.file)} {frame.function.rpartition('.')[2]}" for frame in stack]
     at = serving(stack, own)
+    if at is None:
+        at = wants_thread(names)
     if at is None or _is_later_part(stack, own):
         return None
-    kind, what = kind_of([f"{_short(frame.file)} {frame.function.rpartition('.')[2]}" for frame in stack[at + 1 :]])
+    kind, what = kind_of(names[at + 1 :])
     return Wait(kind, what, stack[at]) if kind else None
 
 

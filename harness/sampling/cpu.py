@@ -204,8 +204,7 @@ class CpuSampler(PhaseSampler):
                 process = () if recording.pid in {*self._roots, self._root()} else (f"process {recording.name}",)
                 yield recording.pid, process, with_hints(raw) if recorder.tier.kind == "waits" else raw
         if span.tasks is not None:
-            looks = (span.ended_s - span.began_s) * next(iter(span.recordings.values())).rate_hz
-            for pid, raw in span.tasks.raw_by_pid(looks).items():
+            for pid, raw in span.tasks.raw_by_pid(span.duration_s * span.rate_hz).items():
                 yield pid, (TASK,), raw
 
     def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
@@ -219,19 +218,21 @@ class CpuSampler(PhaseSampler):
             self.note(message("cpu-samples-unreadable", phase=phase, errors=errors, samples=samples + errors))
         if any("behind in sampling" in log for log in logs):
             self.note(message("cpu-rate-too-high", phase=phase, rate_hz=rate_hz))
+        for problem in {span.tasks.problem for span in spans if span.tasks is not None} - {""}:
+            self.note(message("tasks-not-seen", phase=phase, reason=problem))
 
 
 def _span(span: RecordedSpan, began_s: float) -> Span:
     return Span(
         offset_s=round(span.began_s - began_s, 3),
-        duration_s=round(max(0.0, span.ended_s - span.began_s), 3),
-        rate_hz=float(next(iter(span.recordings.values())).rate_hz),
+        duration_s=round(span.duration_s, 3),
+        rate_hz=float(span.rate_hz),
         cpu_s={pid: round(used_s, 6) for pid, used_s in span.clocks_s.items()},
     )
 
 
 def _mean_cores(spans: list[RecordedSpan]) -> float | None:
-    known = [(span.cores, span.ended_s - span.began_s) for span in spans if span.cores is not None]
+    known = [(span.cores, span.duration_s) for span in spans if span.cores is not None]
     length_s = sum(span_s for _, span_s in known)
     return round(sum(cores * span_s for cores, span_s in known) / length_s, 4) if length_s else None
 

@@ -67,6 +67,15 @@ class RecordedSpan:
     tasks: TaskLooks | None = None
     """What was seen of waiting tasks, if that belongs to the tier."""
 
+    @property
+    def rate_hz(self) -> int:
+        """At which it was sampled."""
+        return next(iter(self.recordings.values())).rate_hz
+
+    @property
+    def duration_s(self) -> float:
+        return max(0.0, self.ended_s - self.began_s)
+
 
 @dataclass
 class PhaseRecorder:
@@ -195,7 +204,7 @@ class PhaseRecorder:
             span.cores = sum(costs)
             if span.tasks is not None:
                 span.cores += span.tasks.cost_s / max(0.1, time.monotonic() - span.began_s)
-            self.rate.update(span.cores, next(iter(span.recordings.values())).rate_hz, self.root())
+            self.rate.update(span.cores, span.rate_hz, self.root())
         return not self._over.is_set()
 
     def _length_s(self, span: RecordedSpan) -> float:

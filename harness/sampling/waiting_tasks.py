@@ -19,6 +19,8 @@ class TaskLooks:
     def __init__(self, agents: Iterable[Agent], rate_hz: int) -> None:
         self.cost_s = 0.0
         """CPU time that looking took in the target."""
+        self.problem = ""
+        """Why a process could not be looked at, if there was one."""
         self._agents = list(agents)
         self._period_s = 1 / rate_hz
         self._ended: set[int] = set()
@@ -49,8 +51,9 @@ class TaskLooks:
                 self._agents.remove(agent)
                 self._ended.add(agent.pid)
                 continue
-            except AgentError:  # it is too busy, or paused: in the next span it may not be
+            except AgentError as error:  # it may be too busy, or paused: in the next span it may not be
                 self._agents.remove(agent)
+                self.problem = str(error)
                 continue
             self.cost_s += found.cost_s
             self._looks[agent.pid] += 1

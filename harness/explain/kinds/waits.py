@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.task_waits import THREAD_POOL
 from harness.explain.arithmetic import less, mean_of, sum_of
 from harness.explain.kinds import statements
 from harness.explain.kinds.saturation import is_crowded
@@ -109,6 +110,8 @@ def _cause(question: Question, parts: Sequence[WaitTime], ms: Interval, *, compa
 def _words(wait: WaitTime, place: Place, ms: Interval, *, compared: bool) -> tuple[CauseKind, Message]:
     params = {"place": str(place), "ms": Estimate(ms, "ms"), "more": " more" if compared else ""}
     match wait.kind:
+        case "pool" if wait.what == THREAD_POOL:
+            return "pool", message("cause-thread-pool", **params)
         case "pool":
             return "pool", message("cause-pool", pool=wait.what, **params)
         case "downstream":

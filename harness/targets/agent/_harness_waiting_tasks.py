@@ -58,8 +58,9 @@ def _find_loops(asyncio: Any) -> None:
             code = frame.f_code
             if code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
                 for value in list(frame.f_locals.values()):
-                    loop = getattr(value, "_loop", value)  # of an asyncio.Runner
-                    if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() and loop not in _loops:
+                    # By its type: an attribute of the target's objects may be computed when it is read.
+                    loop = value._loop if type(value) is getattr(asyncio, "Runner", None) else value
+                    if issubclass(type(loop), asyncio.AbstractEventLoop) and loop.is_running() and loop not in _loops:
                         _loops.append(loop)
             frame = frame.f_back
 
@@ -94,7 +95,7 @@ def _walk(asyncio: Any, awaited: Any) -> tuple[list[tuple[Any, int]], list[Any]]
     for _ in range(_DEEPEST):
         if awaited is None or asyncio.isfuture(awaited):
             break
-        names = next((names for names in _PARTS if hasattr(awaited, names[1])), None)
+        names = next((names for names in _PARTS if hasattr(type(awaited), names[1])), None)
         if names is not None:
             frame, awaited = getattr(awaited, names[0], None), getattr(awaited, names[1])
             if frame is not None:
@@ -111,7 +112,8 @@ def _walk(asyncio: Any, awaited: Any) -> tuple[list[tuple[Any, int]], list[Any]]
 
 
 def _is_awaitable(asyncio: Any, thing: Any) -> bool:
-    return asyncio.isfuture(thing) or type(thing).__name__ in _OPAQUE or any(hasattr(thing, name) for _, name in _PARTS)
+    kind = type(thing)
+    return asyncio.isfuture(thing) or kind.__name__ in _OPAQUE or any(hasattr(kind, name) for _, name in _PARTS)
 
 
 def _joined(asyncio: Any, frame: Any, awaited: Any) -> list[Any]:

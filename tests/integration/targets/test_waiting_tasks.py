@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from harness.targets.agent_client import WaitingTasks
+from harness.sampling.waiting_tasks import TaskLooks
+from harness.targets.agent_client import Agent, WaitingTasks
 from harness.targets.start import start_target
 from tests.support.children import wait_until
+from tests.support.faults import suspend
 from tests.support.targets import run_folder, script_target
 
 TASKS = """
@@ -60,6 +65,15 @@ RUN(main())
 """
 
 
+WAITING = """
+import asyncio, threading
+async def main():
+    await asyncio.Event().wait()
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+asyncio.run(main())
+"""
+
+
 def functions(stack: str) -> list[str]:
     """Its functions, without their classes and files, and without the one around ``main`` that uvloop has."""
     names = [frame.partition(" (")[0].rpartition(".")[2] for frame in stack.split(";")]
@@ -89,6 +103,47 @@ def test_each_task_that_waits_is_seen_with_what_it_awaits(tmp_path: Path, run: s
     parts = {tuple(functions(stack)) for stack in found.stacks if "gather (" in stack}
     assert len(parts) == 2
     assert [part[1] == "[part 1]" for part in sorted(parts)].count(True) == 1
+
+
+def looked_at(agents: list[Agent], seconds: float) -> TaskLooks:
+    looks = TaskLooks(agents, rate_hz=20)
+    looks.look_until(time.monotonic() + seconds, threading.Event())
+    return looks
+
+
+def test_looks_are_counted_as_if_they_had_been_made_at_a_given_rate(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, WAITING), run_folder(tmp_path)) as target:
+        wait_until(lambda: target.agents()[0].waiting_tasks().stacks)
+        looks = looked_at(target.agents(), 0.5)
+    (raw,) = looks.raw_by_pid(30.0).values()
+    (line,) = raw.splitlines()
+    assert functions(line.rpartition(" ")[0]) == ["main", "wait"]
+    assert line.rpartition(" ")[2] == "30"
+    assert looks.cost_s > 0
+    assert looks.problem == ""
+
+
+def test_a_process_that_does_not_respond_is_a_problem_and_others_are_looked_at(tmp_path: Path) -> None:
+    with (
+        start_target(script_target(tmp_path, WAITING), run_folder(tmp_path / "a")) as paused,
+        start_target(script_target(tmp_path, WAITING), run_folder(tmp_path / "b")) as target,
+    ):
+        wait_until(lambda: target.agents()[0].waiting_tasks().stacks)
+        (agent,) = paused.agents()
+        suspend(psutil.Process(agent.pid))
+        looks = looked_at([agent, *target.agents()], 0.1)
+    assert looks.problem != ""
+    assert list(looks.raw_by_pid(1.0)) == [target.pid]
+
+
+def test_a_process_that_has_ended_is_no_problem(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, WAITING), run_folder(tmp_path)) as target:
+        wait_until(lambda: target.agents()[0].waiting_tasks().stacks)
+        agents = target.agents()
+        psutil.Process(agents[0].pid).kill()
+        looks = looked_at(agents, 0.1)
+    assert looks.problem == ""
+    assert looks.raw_by_pid(1.0) == {}
 
 
 def test_a_process_without_an_event_loop_has_no_tasks(tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ def test_what_is_not_a_wait_of_a_requests_task(frames: tuple[str, ...]) -> None:
     assert wait_of(frames, OWN) is None
 
 
+def test_a_request_whose_code_is_to_run_in_a_thread_may_wait_for_one() -> None:
+    """There is no own code on its stack yet."""
+    into_thread = "run_in_threadpool (starlette/concurrency.py:32)"
+    limiter = "CapacityLimiter.acquire_on_behalf_of (anyio/_backends/_asyncio.py:2271)"
+    found = wait_of((*SERVED_TASK[:3], into_thread, "run_sync (anyio/to_thread.py:65)", limiter, EVENT), OWN)
+    assert found is not None
+    assert (found.kind, found.what, found.place.function) == ("pool", "thread pool", "run_in_threadpool")
+
+
 def test_requests_that_a_server_runs_in_one_group_all_wait() -> None:
     group = ("task", "worker_serve (hypercorn/asyncio/run.py:90)", "TaskGroup.__aexit__ (asyncio/taskgroups.py:110)")
     for part in ((), ("[part 1]",), ("[part 2]",)):
