@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Self
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from harness.api.plain_output import clock
 from harness.cli import live_layout, live_screen
+from harness.cli.control_echo import no_control_echo
 from harness.cli.live_layout import Part
 from harness.cli.live_target import TargetFigures
 from harness.gates.live import LiveGates
@@ -51,6 +53,8 @@ class LiveView:
         self._tick = tick
         self._screen: _RunScreen | None = None
         self._live: Live | None = None
+        self._quiet = ExitStack()
+        """While the live view draws, the terminal echoes no control characters."""
         self._messages: list[tuple[str, str]] = []
         self._drawn_at = float("-inf")
 
@@ -77,6 +81,7 @@ class LiveView:
             redirect_stdout=False,
             redirect_stderr=False,
         )
+        self._quiet.enter_context(no_control_echo(self._console.file))
         self._live.start()
         self._draw()
 
@@ -93,6 +98,7 @@ class LiveView:
             return
         self._live.stop()
         self._live = None
+        self._quiet.close()
         for when, message in self._messages:
             self._console.print(Text.assemble((f"{when:>7}  ", "dim"), one_line(message)))
         self._messages.clear()

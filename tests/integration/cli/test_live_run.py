@@ -86,6 +86,10 @@ class Terminal:
     def press(self, key: str) -> None:
         os.write(self._master, key.encode())
 
+    def echoes_control(self) -> bool:
+        """Whether it shows a key such as Ctrl-C as ``^C``."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHOCTL)
+
     def read_until(self, wanted: str | None) -> None:
         """Read what the process writes until ``wanted`` came (None: until it ends)."""
         deadline = time.monotonic() + _LONGEST_S
@@ -133,6 +137,8 @@ def test_the_live_view_on_a_terminal_and_ctrl_c_in_it(server: CountingServer, tm
         terminal.press("\x03")
         terminal.read_until(None)
         assert terminal.process.wait(_LONGEST_S) == 130
+        assert "^C" not in terminal.written
+        assert terminal.echoes_control()
     finally:
         terminal.close()
     (path,) = tmp_path.glob("reports/*/summary.json")
