@@ -44,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.pop("COLUMNS", None)  # xdist's workers have it
+    for name in [name for name in os.environ if name.startswith("HARNESS_")]:  # no test may use the developer's store
+        del os.environ[name]
     # Started in the background of a script, or by ``nohup``, a process ignores these, and hands that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -110,6 +110,7 @@ def test_no_timeout_keeps_those_who_read_waiting(runs: Mapping[str, Ran]) -> Non
     assert ran.observed(READS) > 3000
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_no_idempotency_charges_orders_twice(runs: Mapping[str, Ran]) -> None:
     ran = runs["no_idempotency"]

@@ -110,6 +110,7 @@ def test_the_fault_and_its_seconds_are_in_the_summary(summary: dict[str, Any]) -
     assert phase["faulted"]["calm"]["error_rate"]["value"] == 0
 
 
+@pytest.mark.slow
 def test_the_fault_is_the_cause_of_what_failed_under_it(summary: dict[str, Any]) -> None:
     (explanation,) = summary["explanations"]
     assert explanation["causes"][0]["kind"] == "fault"
@@ -123,6 +124,7 @@ def test_the_fault_is_the_cause_of_what_failed_under_it(summary: dict[str, Any])
         ("error_rate > 20% during 'broken'", "pass", 0),
     ],
 )
+@pytest.mark.slow
 def test_an_old_run_is_judged_by_other_gates_on_its_faults(
     ran: Said, folder: Path, require: str, status: str, exit_code: int
 ) -> None:
@@ -134,6 +136,7 @@ def test_an_old_run_is_judged_by_other_gates_on_its_faults(
     assert (gate["status"], said.exit_code) == expected
 
 
+@pytest.mark.slow
 def test_an_old_run_has_no_other_faults(ran: Said, folder: Path) -> None:
     del ran
     said = harness("gate", latest_run(folder), "--require", "p95 < 1s during 'brokn'", cwd=folder)

@@ -7,6 +7,7 @@ awaits is followed from outside, by the attributes that :mod:`inspect` documents
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 from collections import Counter
@@ -23,8 +24,8 @@ _OPAQUE = {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow
 _RUN = {"run_forever", "run_until_complete"}
 _JOINS = {"wait_for": ("fut", ""), "_wait": ("fs", ""), "__aexit__": ("self", "_tasks")}
 """Functions of asyncio and anyio that wait for tasks: the variable that has them, and its attribute."""
-_loops: list[Any] = []
-"""The event loops that were found last."""
+_loops: dict[int, list[Any]] = {}
+"""The event loops that were found last, by process: a forked one has the objects of those of its parent."""
 
 _Stack = tuple[tuple[Any, int], ...]
 """Code and line of each function, the root first; no code, and a number, before a part of what it waits for."""
@@ -39,30 +40,34 @@ def look() -> dict[str, Any]:
     began_s = time.thread_time()
     asyncio = sys.modules.get("asyncio")
     stacks: Counter[_Stack] = Counter()
+    loops: list[Any] = []
     if asyncio is not None:
-        _find_loops(asyncio)
-        for loop in _loops:
+        for loop in (loops := _find_loops(asyncio)):
             stacks.update(_waiting(asyncio, loop))
     named = {";".join(_name(code, line) for code, line in stack): count for stack, count in stacks.items()}
-    return {"loops": len(_loops), "stacks": named, "cost_s": time.thread_time() - began_s}
+    return {"loops": len(loops), "stacks": named, "cost_s": time.thread_time() - began_s}
 
 
-def _find_loops(asyncio: Any) -> None:
+def _find_loops(asyncio: Any) -> list[Any]:
     """Each stands in a local variable of a function that runs it."""
-    _loops[:] = [loop for loop in _loops if loop.is_running()]
-    if _loops:
-        return
+    pid = os.getpid()
+    _loops[pid] = loops = [loop for loop in _loops.get(pid, []) if loop.is_running()]
+    if loops:
+        return loops
     for innermost in sys._current_frames().values():
         frame: Any = innermost
         while frame is not None:
             code = frame.f_code
+            if code.co_name == "_launch":  # multiprocessing forked here: what is below belongs to the parent
+                break
             if code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
                 for value in list(frame.f_locals.values()):
                     # By its type: an attribute of the target's objects may be computed when it is read.
                     loop = value._loop if type(value) is getattr(asyncio, "Runner", None) else value
-                    if issubclass(type(loop), asyncio.AbstractEventLoop) and loop.is_running() and loop not in _loops:
-                        _loops.append(loop)
+                    if issubclass(type(loop), asyncio.AbstractEventLoop) and loop.is_running() and loop not in loops:
+                        loops.append(loop)
             frame = frame.f_back
+    return loops
 
 
 def _waiting(asyncio: Any, loop: Any) -> Counter[_Stack]:

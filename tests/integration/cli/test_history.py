@@ -57,6 +57,7 @@ def test_a_step_is_named_with_its_runs_commits_and_acceptance(stepped: str, tmp_
     assert "throughput" not in said.err
 
 
+@pytest.mark.slow
 def test_an_acceptance_stands_at_the_step_that_it_is_about(store_url: str, tmp_path: Path) -> None:
     """P50 improves on the fifth night, P95 gets worse on the tenth, and the twelfth night is accepted."""
     with open_store(store_url, tmp_path) as store:

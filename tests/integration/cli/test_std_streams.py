@@ -37,6 +37,7 @@ def shell(command: str, folder: Path) -> int:
     return subprocess.run(["bash", "-c", script], cwd=folder, check=False, timeout=60, env=os.environ).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"])
 def test_wrong_input_is_exit_code_2_wherever_the_message_goes(streams: str, tmp_path: Path) -> None:
     assert shell(f"gate nowhere {streams}", tmp_path) == 2

@@ -149,6 +149,7 @@ def test_a_window_has_no_run_that_began_later_and_ended_first(reports: Path) -> 
     assert [run_id[:8] for run_id in baseline.run_ids] == ["20260202", "20260201"]
 
 
+@pytest.mark.slow
 def test_nights_that_are_compared_with_pinned_runs_are_judged_one_by_one(reports: Path) -> None:
     tight = "p95 <= baseline + 0.1%"
     nights = [night(reports, number, gate=tight, window=None, noise=0.0) for number in range(1, 8)]

@@ -121,6 +121,7 @@ def test_a_gate_of_the_project_may_be_of_tests_that_this_call_does_not_choose(py
         assert (status, report.unknown) == (pytest.ExitCode.USAGE_ERROR, ["test_fst"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("whole", "paths"),
     [("./micro", ("micro",)), ("{here}/micro", ("micro/",)), (".", ("micro",)), (".", ())],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +23,10 @@ from harness.record.run_folder import RunFolder
 from harness.sampling.exit_watch import ExitWatch
 from harness.sampling.process_events import ProcessEventSampler
 from harness.sampling.sampler import SamplingContext
+from harness.targets.kernel_log import OutOfMemoryWatch
 from harness.targets.start import start_target
 from harness.targets.target import Target
-from tests.support.children import wait_until
+from tests.support.children import dying_with_the_tests, killed_at_end, wait_until
 from tests.support.control_groups import memory_group
 from tests.support.targets import run_folder, script_target
 
@@ -187,6 +190,21 @@ serve(sys.argv[1])
         assert target.exit_description().code == "ended-out-of-memory"
     (end,) = events(folder, "ended")
     assert (end.status, end.out_of_memory) == (-signal.SIGKILL, True)
+
+
+@pytest.mark.slow
+def test_another_groups_lack_of_memory_explains_no_kill(tmp_path: Path) -> None:
+    """The counters of version 1 of control groups count the groups below as well."""
+    with killed_at_end(subprocess.Popen(dying_with_the_tests(["sleep", "60"]))) as other:
+        watch = OutOfMemoryWatch(other.pid)
+        counted = OutOfMemoryWatch(other.pid, log=tmp_path / "not readable")
+        with memory_group(50_000_000) as group:
+            code = f"open('{group}/cgroup.procs', 'w').write(str(__import__('os').getpid())); b'x' * 10**9"
+            eater = subprocess.run(dying_with_the_tests([sys.executable, "-c", code]), check=False)
+        assert eater.returncode == -signal.SIGKILL
+        other.kill()
+        assert not watch.killed(other.pid)
+        assert counted.killed(other.pid) == (group.parent.name == "memory")
 
 
 def test_one_process_out_of_memory_does_not_explain_the_next_kill(tmp_path: Path) -> None:

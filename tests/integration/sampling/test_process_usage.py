@@ -112,6 +112,7 @@ def waiting_to(code: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], 
         yield process, go, stdout.readline
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "least", "most"), [(CHILDREN, 0.5, 0.9), (THREADS, 0.25, 0.8), (UNREAPED, 0.0, 0.35)])
 @pytest.mark.parametrize("looks", [0, 5])
 def test_what_ended_between_readings_is_counted_once(code: str, least: float, most: float, looks: int) -> None:

@@ -235,6 +235,7 @@ def test_the_leaking_function_is_the_widest_of_the_memory_profiles(
     assert callers == {"in_a_thread", "in_the_loop"}
 
 
+@pytest.mark.slow
 def test_the_index_is_saved_and_the_raw_files_are_kept(sampled: tuple[RunFolder, ProfileIndex]) -> None:
     folder, index = sampled
     assert ProfileIndex.load(folder.profiles) == index

@@ -80,6 +80,7 @@ def functions(stack: str) -> list[str]:
     return [name for name in names if name != "wrapper"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run", ["asyncio.run", "asyncio.new_event_loop().run_until_complete", "__import__('uvloop').run"]
 )
@@ -123,6 +124,7 @@ def test_looks_are_counted_as_if_they_had_been_made_at_a_given_rate(tmp_path: Pa
     assert looks.problem == ""
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_respond_is_a_problem_and_others_are_looked_at(tmp_path: Path) -> None:
     with (
         start_target(script_target(tmp_path, WAITING), run_folder(tmp_path / "a")) as paused,
@@ -153,6 +155,21 @@ def test_a_process_without_an_event_loop_has_no_tasks(tmp_path: Path) -> None:
     assert (found.loops, found.stacks) == (0, {})
 
 
+def test_a_process_forked_while_a_loop_runs_has_none_of_its_tasks(tmp_path: Path) -> None:
+    code = """
+import asyncio, multiprocessing, threading, time
+async def main():
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True).start()
+    await asyncio.Event().wait()
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+asyncio.run(main())
+"""
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        wait_until(lambda: len(target.agents()) == 2)
+        loops = {agent.pid == target.pid: agent.waiting_tasks().loops for agent in target.agents()}
+    assert loops == {True: 1, False: 0}
+
+
 def test_of_very_many_tasks_a_part_counts_for_all(tmp_path: Path) -> None:
     code = """
 import asyncio, threading
@@ -166,5 +183,5 @@ asyncio.run(main())
 """
     with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
         (agent,) = target.agents()
-        counted = wait_until(lambda: sum(agent.waiting_tasks().stacks.values()))
+        counted = wait_until(lambda: (seen := sum(agent.waiting_tasks().stacks.values())) > 2900 and seen)
     assert counted == pytest.approx(3001, rel=0.01)

@@ -58,6 +58,7 @@ def coverage(seconds: int, phi: float, spread: float) -> dict[str, float]:
     return {metric: count / RUNS for metric, count in hits.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "phi"), [(10, 0.5), (30, 0.0), (30, 0.6), (120, 0.6), (120, 0.8)])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(seconds: int, phi: float) -> None:
     for metric, share in coverage(seconds, phi, spread=0.2).items():

@@ -21,6 +21,7 @@ class Dropped:
         self.recording.recorder.record("GET", self.name, 1.0, 2.0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allocations", range(1, 20))
 def test_a_collection_while_an_endpoint_is_named_gives_each_its_own_number(allocations: int) -> None:
     recording = Recording()
