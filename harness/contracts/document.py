@@ -6,27 +6,20 @@ Nothing outside the document is ever read: a ``$ref`` to another file or host is
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
-from harness.errors import HarnessError, ManyProblemsError, how_to_install
+from harness.contracts.document_text import json_value, require_plain, yaml_value
+from harness.errors import HarnessError, ManyProblemsError
 from harness.messages import Option
 from harness.record.run_folder import regular_file
-from harness.record.strict_json import parse_json
 
 LARGEST = 64 << 20
 """Bytes. The largest public documents have 12 MB."""
-MOST_NODES = 4_000_000
-"""Maps, lists and values."""
-MOST_REPEATED = 200_000
-"""Of these, such as YAML's aliases repeat: with aliases of aliases, a few lines can stand for any number."""
-DEEPEST = 200
 _MOST_PROBLEMS = 20
 _INDEX = re.compile(r"[0-9]{1,9}")
 _VERSION = re.compile(r"3\.([01])\.\d+(-.*)?")
@@ -136,54 +129,14 @@ def read_document(content: bytes, source: str) -> Document:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise HarnessError("contract-not-utf8", where=f"{source}:{line}") from error
-    data = _json(text, source) if text.lstrip()[:1] in ("{", "[") else _yaml(text, source)
+    data = json_value(text, source) if text.lstrip()[:1] in ("{", "[") else yaml_value(text, source)
     draft = _draft(data, source)
-    _check_size(data, source)
+    require_plain(data, source)
     document = Document(data, source, hashlib.sha256(content).hexdigest(), draft)
     problems = _problems_of_references(document)
     if problems:
         raise problems[0] if len(problems) == 1 else ManyProblemsError(problems)
     return document
-
-
-def _json(text: str, source: str) -> Json:
-    try:
-        return parse_json(text)
-    except json.JSONDecodeError as error:
-        raise HarnessError("contract-not-readable", where=f"{source}:{error.lineno}", error=error.msg) from error
-    except RecursionError as error:
-        raise HarnessError("contract-too-deep", where=source, most=DEEPEST) from error
-    except ValueError as error:
-        raise HarnessError("contract-not-readable", where=source, error=error) from error
-
-
-def _yaml(text: str, source: str) -> Json:
-    try:
-        import yaml
-    except ImportError as error:
-        raise HarnessError("contracts-not-installed", where=source, how=how_to_install("contracts")) from error
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """YAML as JSON has it: ``no`` is a text, and so is ``2026-01-01``."""
-
-        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
-    for tag, pattern, first in (
-        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-        ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-        ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
-        ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ):
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})\\Z"), first)
-    try:
-        return yaml.load(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        where = source if mark is None else f"{source}:{mark.line + 1}"
-        raise HarnessError("contract-not-readable", where=where, error=problem) from error
-    except (RecursionError, ValueError) as error:
-        raise HarnessError("contract-not-readable", where=source, error=type(error).__name__) from error
 
 
 def _draft(data: Json, source: str) -> Literal["3.0", "3.1"]:
@@ -194,51 +147,6 @@ def _draft(data: Json, source: str) -> Literal["3.0", "3.1"]:
     if found is None:
         raise HarnessError("contract-version-unsupported", where=f"{source}: openapi", version=version)
     return "3.0" if found[1] == "0" else "3.1"
-
-
-def _check_size(data: Json, source: str) -> None:
-    """Reject what is too deep or has too many nodes, and make all keys texts: YAML has numbers (``200:``)."""
-    nodes, repeated, seen, waiting = 0, 0, set[int](), [(data, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        nodes += 1
-        if isinstance(value, dict | list):
-            repeated += len(value) if id(value) in seen else 0
-            seen.add(id(value))
-        if repeated > MOST_REPEATED:
-            raise HarnessError("contract-too-many-values", where=source, most=MOST_REPEATED)
-        if depth > DEEPEST:
-            raise HarnessError("contract-too-deep", where=source, most=DEEPEST)
-        if nodes + len(waiting) > MOST_NODES:
-            raise HarnessError("contract-too-many-values", where=source, most=MOST_NODES)
-        if isinstance(value, dict):
-            for key in [key for key in value if not isinstance(key, str)]:
-                value[str(key)] = value.pop(key)
-            for key in value:
-                _require_json(key, source)
-            waiting += [(below, depth + 1) for below in value.values()]
-        elif isinstance(value, list):
-            waiting += [(below, depth + 1) for below in value]
-        else:
-            _require_json(value, source)
-
-
-def _require_json(value: object, source: str) -> None:
-    """Reject what could not be written as JSON: dates, bytes and sets of YAML, infinity, half a character."""
-    problem = None
-    if isinstance(value, str):
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                problem = error.reason
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            problem = f"{value} is no JSON"
-    elif value is not None and not isinstance(value, bool | int):
-        problem = f"a {type(value).__name__} is no JSON"
-    if problem is not None:
-        raise HarnessError("contract-not-readable", where=source, error=problem)
 
 
 def objects(data: Json) -> Iterator[tuple[str, dict[str, Json]]]:
@@ -260,26 +168,49 @@ def objects(data: Json) -> Iterator[tuple[str, dict[str, Json]]]:
 
 def _problems_of_references(document: Document) -> list[HarnessError]:
     problems: list[HarnessError] = []
-    followed: set[int] = set()
+    done: set[int] = set()
     for pointer, value in objects(document.data):
         if isinstance(ref := value.get("$ref"), str):
             problem = document.problem_of(ref, pointer)
-            if problem is None and _is_circular(document, value, followed):
+            if problem is None and _is_circular(document, value, done):
                 problem = HarnessError("contract-ref-circular", where=document.where(pointer), ref=ref)
             problems += [problem] if problem is not None else []
     return problems[:_MOST_PROBLEMS]
 
 
-def _is_circular(document: Document, found: Json, followed: set[int]) -> bool:
-    """Whether references lead only to each other: a validator would accept any value. Each is ``followed`` once."""
-    seen = set()
-    while isinstance(found, dict) and isinstance(ref := found.get("$ref"), str) and id(found) not in followed:
-        seen.add(id(found))
-        followed.add(id(found))
-        if document.problem_of(ref, "") is not None:  # reported at its own place
-            return False
-        found = document.at(ref)
-    return id(found) in seen
+def _is_circular(document: Document, start: Json, done: set[int]) -> bool:
+    """Whether a schema is a part of itself in the same place: a validator would accept any value.
+
+    Adds to ``done`` what need not be followed again.
+    """
+    path, waiting = set[int](), [(start, False)]
+    while waiting:
+        found, is_left = waiting.pop()
+        if is_left:
+            path.discard(id(found))
+            done.add(id(found))
+        elif id(found) in path:
+            done |= path
+            return True
+        elif id(found) not in done:
+            path.add(id(found))
+            waiting += [(found, True), *((below, False) for below in _in_place(document, found))]
+    return False
+
+
+def _in_place(document: Document, found: Json) -> Iterator[Json]:
+    """What else judges a value that ``found`` judges; of choices, only ``found`` itself.
+
+    Choices may lead back by way of others: a pet is one of cat and dog, each of which is a pet and more.
+    """
+    if not isinstance(found, dict):
+        return
+    if isinstance(ref := found.get("$ref"), str) and document.problem_of(ref, "") is None:  # reported at its own place
+        yield document.at(ref)
+    for word in ("allOf", "anyOf", "oneOf"):
+        for below in parts if isinstance(parts := found.get(word), list) else ():
+            if word == "allOf" or any(target is found for target in _in_place(document, below)):
+                yield below
 
 
 def _at(data: Json, pointer: str) -> Json:

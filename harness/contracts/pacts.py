@@ -16,6 +16,7 @@ from harness.contracts.child import run_child
 from harness.errors import HarnessError, how_to_install
 from harness.messages import Message, Option, message
 from harness.record.run_folder import read_json
+from harness.record.strict_json import KeyTwice, parse_json_once
 
 MOST_FILES = 1000
 _HTTP = "Synchronous/HTTP"
@@ -119,6 +120,10 @@ def _read(path: Path) -> Pact:
     if path.exists() and not path.is_file():
         raise HarnessError("pact-not-a-file", where=str(path))
     data = read_json(path)
+    try:
+        parse_json_once(path.read_bytes())
+    except KeyTwice as error:
+        raise HarnessError("key-twice", where=f"{path}: {error.place or 'the pact'}", key=error.key) from error
     consumer, provider = (_text(data, role, "name") for role in ("consumer", "provider"))
     interactions = data.get("interactions", data.get("messages")) if isinstance(data, dict) else None
     if (

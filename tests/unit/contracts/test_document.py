@@ -11,7 +11,7 @@ import pytest
 from harness.contracts.checks import Contract
 from harness.contracts.document import document_file, read_document
 from harness.errors import HarnessError, problems_of
-from tests.unit.contracts.support import Json, document, promising
+from tests.unit.contracts.support import Json, document, found, promising, response
 
 YAML = """
 openapi: 3.0.3
@@ -49,6 +49,10 @@ def test_yaml_means_what_json_would() -> None:
         ('{"openapi": "3.1.0",\n "paths": }', "contract-not-readable", "api.yaml:2"),
         ("openapi: 3.1.0\npaths: [", "contract-not-readable", "api.yaml:3"),
         ('{"openapi": "3.1.0", "paths": NaN}', "contract-not-readable", "api.yaml"),
+        ('{"openapi": "3.1.0", "paths": {"/a": {"x": [{"b": 1, "b": 1}]}}}', "key-twice", "api.yaml: paths./a.x.0"),
+        ('{"openapi": "3.1.0", "openapi": "3.1.0"}', "key-twice", "api.yaml: the document"),
+        ("openapi: 3.1.0\npaths:\n  /a: {}\n  /a: {}", "key-twice", "api.yaml:4"),
+        ('openapi: 3.1.0\npaths: {200: 1,\n"200": 2}', "key-twice", "api.yaml:3"),
         ("just text", "contract-not-openapi", "api.yaml"),
         ("", "contract-not-openapi", "api.yaml"),
         ("[1, 2]", "contract-not-openapi", "api.yaml"),
@@ -146,6 +150,33 @@ def test_a_schema_that_only_refers_to_itself_is_an_error(circle: dict[str, str])
     with pytest.raises(HarnessError) as raised:
         promising({"$ref": "#/components/schemas/A"}, components=schemas)
     assert raised.value.code == "contract-ref-circular"
+
+
+@pytest.mark.parametrize("word", ["allOf", "anyOf", "oneOf"])
+def test_a_schema_that_lists_itself_is_an_error(word: str) -> None:
+    itself = {"$ref": "#/components/schemas/A"}
+    with pytest.raises(HarnessError) as raised:
+        promising(itself, components={"A": {word: [{"type": "string"}, itself]}})
+    assert raised.value.code == "contract-ref-circular"
+
+
+def test_schemas_that_are_all_of_each_other_are_an_error() -> None:
+    schemas = {a: {"allOf": [{"$ref": f"#/components/schemas/{b}"}, {"type": "object"}]} for a, b in ("AB", "BA")}
+    with pytest.raises(HarnessError) as raised:
+        promising({"$ref": "#/components/schemas/A"}, components=schemas)
+    assert raised.value.code == "contract-ref-circular"
+
+
+def test_a_parent_that_is_one_of_its_children_is_checked() -> None:
+    pet, cat, dog = ({"$ref": f"#/components/schemas/{name}"} for name in ("Pet", "Cat", "Dog"))
+    schemas = {
+        "Pet": {"oneOf": [cat, dog]},
+        "Cat": {"allOf": [pet, {"required": ["claws"]}]},
+        "Dog": {"allOf": [pet, {"required": ["bark"]}]},
+    }
+    against = promising(pet, components=schemas)
+    assert found(against, response({"bark": 1})) == []
+    assert found(against, response({})) == [("body", "body", "oneOf")]
 
 
 def test_text_in_an_example_is_not_a_reference() -> None:

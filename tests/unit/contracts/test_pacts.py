@@ -48,6 +48,12 @@ def test_pacts_are_named_by_file_folder_or_pattern(tmp_path: Path) -> None:
     assert raised.value.params["pattern"] == "no/*.json"
 
 
+def test_a_key_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
+    path = pact(tmp_path)
+    path.write_text(path.read_text().replace('"status": 200', '"status": 200, "status": 404'))
+    assert problem(path) == ("key-twice", f"{path}: interactions.0.response")
+
+
 @pytest.mark.parametrize(
     ("states", "known"),
     [
