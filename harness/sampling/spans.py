@@ -202,9 +202,9 @@ class PhaseRecorder:
         costs = [now.cores_since(before[pid]) for pid, now in _cpu_times(span).items() if pid in before]
         if costs:
             span.cores = sum(costs)
+            self.rate.update(span.cores, span.rate_hz, self.root())
             if span.tasks is not None:
                 span.cores += span.tasks.cost_s / max(0.1, time.monotonic() - span.began_s)
-            self.rate.update(span.cores, span.rate_hz, self.root())
         return not self._over.is_set()
 
     def _length_s(self, span: RecordedSpan) -> float:

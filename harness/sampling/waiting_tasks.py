@@ -12,9 +12,12 @@ from collections.abc import Iterable
 
 from harness.targets.agent_client import Agent, AgentError, AgentGoneError
 
+_MOST_SHARE = 0.005
+"""Of a core, in the target. A look at a hundred tasks takes some milliseconds."""
+
 
 class TaskLooks:
-    """Looks at the tasks of some processes at a fixed rate."""
+    """Looks at the tasks of some processes, at a rate that is lower where it takes much CPU time."""
 
     def __init__(self, agents: Iterable[Agent], rate_hz: int) -> None:
         self.cost_s = 0.0
@@ -23,16 +26,16 @@ class TaskLooks:
         """Why a process could not be looked at, if there was one."""
         self._agents = list(agents)
         self._period_s = 1 / rate_hz
+        self._due_s = time.monotonic()
         self._ended: set[int] = set()
         self._looks: Counter[int] = Counter()
         self._counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def look_until(self, until_s: float, over: threading.Event) -> None:
         """Look again and again until that moment of the monotonic clock, or until the phase is over."""
-        due_s = time.monotonic()
-        while self._agents and due_s < until_s and not over.wait(max(0.0, due_s - time.monotonic())):
-            self._look()
-            due_s = max(due_s + self._period_s, time.monotonic())
+        while self._agents and self._due_s < until_s and not over.wait(max(0.0, self._due_s - time.monotonic())):
+            took_s = self._look()
+            self._due_s = max(self._due_s + max(self._period_s, took_s / _MOST_SHARE), time.monotonic())
         over.wait(max(0.0, until_s - time.monotonic()))
 
     def raw_by_pid(self, looks: float) -> dict[int, str]:
@@ -43,7 +46,9 @@ class TaskLooks:
     def _raw(counts: Counter[str], scale: float) -> str:
         return "\n".join(f"{stack} {count}" for stack, seen in counts.items() if (count := round(scale * seen)))
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """At all of them; the CPU time that this took."""
+        before_s = self.cost_s
         for agent in list(self._agents):
             try:
                 found = agent.waiting_tasks()
@@ -63,3 +68,4 @@ class TaskLooks:
                 self._agents.remove(agent)
         for pid in self._ended:  # where nothing waits any more
             self._looks[pid] += 1
+        return self.cost_s - before_s

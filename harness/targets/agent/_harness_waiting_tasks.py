@@ -12,9 +12,10 @@ import sys
 import time
 from collections import Counter
 from random import randrange
+from types import CoroutineType
 from typing import Any
 
-_MOST_TASKS = 500
+_MOST_TASKS = 200
 """So many are looked at; of more, every second or third, which then counts for as many."""
 _DEEPEST = 200
 _PARTS = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
@@ -27,8 +28,9 @@ _JOINS = {"wait_for": ("fut", ""), "_wait": ("fs", ""), "__aexit__": ("self", "_
 _loops: dict[int, list[Any]] = {}
 """The event loops that were found last, by process: a forked one has the objects of those of its parent."""
 
-_Stack = tuple[tuple[Any, int], ...]
-"""Code and line of each function, the root first; no code, and a number, before a part of what it waits for."""
+_frames: dict[tuple[int, int], tuple[str, Any]] = {}
+"""How a frame is written, by its code's id and its last instruction; with the code, so that the id stays its own."""
+_MOST_FRAMES = 10_000
 
 
 def look() -> dict[str, Any]:
@@ -39,13 +41,14 @@ def look() -> dict[str, Any]:
     """
     began_s = time.thread_time()
     asyncio = sys.modules.get("asyncio")
-    stacks: Counter[_Stack] = Counter()
+    stacks: Counter[str] = Counter()
     loops: list[Any] = []
     if asyncio is not None:
         for loop in (loops := _find_loops(asyncio)):
             stacks.update(_waiting(asyncio, loop))
-    named = {";".join(_name(code, line) for code, line in stack): count for stack, count in stacks.items()}
-    return {"loops": len(loops), "stacks": named, "cost_s": time.thread_time() - began_s}
+    if len(_frames) > _MOST_FRAMES:  # of code that is generated again and again
+        _frames.clear()
+    return {"loops": len(loops), "stacks": stacks, "cost_s": time.thread_time() - began_s}
 
 
 def _find_loops(asyncio: Any) -> list[Any]:
@@ -70,15 +73,15 @@ def _find_loops(asyncio: Any) -> list[Any]:
     return loops
 
 
-def _waiting(asyncio: Any, loop: Any) -> Counter[_Stack]:
+def _waiting(asyncio: Any, loop: Any) -> Counter[str]:
     """The stacks of the tasks of ``loop`` that wait."""
     tasks = list(asyncio.all_tasks(loop))
     step = -(-len(tasks) // _MOST_TASKS) or 1
     walked = {task: _walk(asyncio, task.get_coro()) for task in tasks[randrange(step) :: step]}
     joined = {other for _, others in walked.values() for other in others}
-    stacks: Counter[_Stack] = Counter()
+    stacks: Counter[str] = Counter()
     seen = set()
-    rest: list[tuple[Any, list[tuple[Any, int]]]] = [(task, []) for task in walked if task not in joined]
+    rest: list[tuple[Any, list[str]]] = [(task, []) for task in walked if task not in joined]
     while rest:
         task, outer = rest.pop()
         if task in seen:
@@ -87,24 +90,29 @@ def _waiting(asyncio: Any, loop: Any) -> Counter[_Stack]:
         stack, others = walked.get(task) or _walk(asyncio, task.get_coro())
         parts = [other for other in others if other in walked] if len(others) > 1 else others
         if stack and not parts:
-            stacks[(*outer, *stack)] += step
+            stacks[";".join((*outer, *stack))] += step
         for number, part in enumerate(parts):
-            rest.append((part, [*outer, *stack, *([(None, number)] if number else [])]))
+            rest.append((part, [*outer, *stack, *([f"[part {number}]"] if number else [])]))
     return stacks
 
 
-def _walk(asyncio: Any, awaited: Any) -> tuple[list[tuple[Any, int]], list[Any]]:
+def _walk(asyncio: Any, awaited: Any) -> tuple[list[str], list[Any]]:
     """The functions of a chain of awaitables, and the tasks that the innermost waits for; none if it does not wait."""
-    stack: list[tuple[Any, int]] = []
+    stack: list[str] = []
     frame = None
     for _ in range(_DEEPEST):
+        if type(awaited) is CoroutineType:  # as most are, so this is quicker
+            frame, awaited = awaited.cr_frame, awaited.cr_await
+            if frame is not None:
+                stack.append(_written(frame))
+            continue
         if awaited is None or asyncio.isfuture(awaited):
             break
         names = next((names for names in _PARTS if hasattr(type(awaited), names[1])), None)
         if names is not None:
             frame, awaited = getattr(awaited, names[0], None), getattr(awaited, names[1])
             if frame is not None:
-                stack.append((frame.f_code, frame.f_lineno))
+                stack.append(_written(frame))
         elif type(awaited).__name__ in _OPAQUE:
             awaited = next((each for each in gc.get_referents(awaited) if _is_awaitable(asyncio, each)), None)
         else:
@@ -140,8 +148,14 @@ def _joined(asyncio: Any, frame: Any, awaited: Any) -> list[Any]:
     return [kept] if isinstance(kept, asyncio.Task) else list(kept) if isinstance(kept, (set, list)) else []
 
 
-def _name(code: Any, line: int | None) -> str:
-    if code is None:
-        return f"[part {line}]"
-    where = code.co_filename if line is None else f"{code.co_filename}:{line}"  # as in Cython's code
-    return f"{getattr(code, 'co_qualname', code.co_name)} ({where})".replace(";", ",").replace("\n", " ")
+def _written(frame: Any) -> str:
+    """As py-spy writes it. The line is found only once for each place: that takes longer than all else."""
+    code = frame.f_code
+    key = (id(code), frame.f_lasti)
+    known = _frames.get(key)
+    if known is None:
+        line = frame.f_lineno
+        where = code.co_filename if line is None else f"{code.co_filename}:{line}"  # as in Cython's code
+        text = f"{getattr(code, 'co_qualname', code.co_name)} ({where})".replace(";", ",").replace("\n", " ")
+        known = _frames[key] = (text, code)
+    return known[0]
