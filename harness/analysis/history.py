@@ -17,7 +17,7 @@ from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
 from harness.record.changes import Meaning
 from harness.record.history import HistoryRun, Series, Step
-from harness.record.measurement import BENCHMARKS, Accepted, Interval, Measurement, PhaseMeasurement
+from harness.record.measurement import BENCHMARKS, Accepted, Interval, Measurement, PhaseMeasurement, phase_title
 
 _SHARE_FLOOR = 0.1
 """Percentage points: the least noise of a share, which may be 0 in every run."""
@@ -130,7 +130,7 @@ def _series(
         for number, at in enumerate(begins)
     ]
     return Series(
-        phase=phase.name,
+        phase=phase_title(phase.name, phase.variant),
         endpoint=endpoint,
         metric=metric.name,
         unit=metric.unit.name,

@@ -93,6 +93,9 @@ def _reject(a: Runs, b: Runs) -> None:
     both = {run.id for run in a} & {run.id for run in b}
     if both:
         raise HarnessError("compare-run-on-both-sides", run=min(both))
+    duet = next((run for run in (*a, *b) if run.measurement.is_duet), None)
+    if duet is not None:
+        raise HarnessError("compare-duet", run=duet.id)
     if len({run.is_bench for run in (*a, *b)}) > 1:
         bench, load = (next(run.id for run in (*a, *b) if run.is_bench == kind) for kind in (True, False))
         raise HarnessError("compare-run-with-bench", bench=bench, run=load)

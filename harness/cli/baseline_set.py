@@ -62,6 +62,7 @@ def set_(run: str, add: bool, up_to: int | None, window: int | None, force: bool
     if window is not None and (add or up_to or force):
         raise click.UsageError("--window takes runs by itself: leave out --add, --up-to and --force.")
     found = _found(run, out)
+    _reject_duet(found.entry)
     if window is None:
         _reject_unfit(found.entry.summary, force)
     with found.open_store() as store:
@@ -110,6 +111,7 @@ def accept(run: str, why: str, out: Path, as_json: bool) -> None:
     if not why:
         raise HarnessError("baseline-accept-without-why", where=Option("why"))
     found = _found(run, out)
+    _reject_duet(found.entry)
     if found.entry.summary.exit_code in (ExitCode.BROKEN, ExitCode.INTERRUPTED):
         raise HarnessError(
             "baseline-accept-unfit", where=found.entry.summary.run_id, reason="".join(found.entry.summary.reasons[:1])
@@ -185,6 +187,11 @@ def _judged(folder: RunFolder) -> Summary:
     if not folder.summary.is_file():
         raise HarnessError("run-not-judged", where=str(folder.path), run_id=folder.run_id)
     return read_model(folder.summary, Summary)
+
+
+def _reject_duet(entry: RunEntry) -> None:
+    if entry.measurement is not None and entry.measurement.is_duet:
+        raise HarnessError("baseline-of-duet", where=entry.summary.run_id)
 
 
 def _reject_unfit(summary: Summary, force: bool) -> None:

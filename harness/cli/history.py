@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     metavar="METRIC",
     help='Only this metric, such as p95 or metric("shop.in_use").max.',
 )
-@click.option("--profile", metavar="NAME", help="Runs of this profile. Default: that of the latest run.")
+@click.option(
+    "--profile", metavar="NAME", help="Runs of this profile. Default: that of the latest run that is no duet."
+)
 @click.option("--fingerprint", help="Runs of this environment. Default: that of the latest run.")
 @options.report_files("the history")
 @options.out
@@ -65,6 +67,7 @@ def _history(
     store: Store, scenario: str, metrics: Sequence[str], profile: str | None, fingerprint: str | None
 ) -> History:
     from harness.analysis.history import about_their_steps, series_of
+    from harness.plan.model.run import DUET
     from harness.store.windows import Key
 
     stored = stored_runs(store, scenario)
@@ -72,6 +75,7 @@ def _history(
     if not wanted:
         have = sorted({f"{run.profile} {run.fingerprint}" for run in stored})
         raise HarnessError("history-empty", where=store.shown, scenario=scenario, have=have)
+    wanted.sort(key=lambda run: run.profile.endswith(DUET))  # stable: a duet only if there is nothing else
     key = Key(scenario, wanted[0].profile, wanted[0].fingerprint)
     runs, accepted = store.past_runs(key), store.accepted(key)
     _check_metrics(metrics, [measurement for _, measurement in runs[-1:]])

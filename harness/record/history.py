@@ -43,6 +43,7 @@ class Series(_Part):
     """One figure over the runs that have it, the earliest first."""
 
     phase: str
+    """In a duet with the build."""
     endpoint: str
     """Empty: all endpoints together."""
     metric: str

@@ -186,6 +186,11 @@ class Measurement(_Part):
     under_faults: list[PhaseMeasurement] = []
     """The seconds under each fault that was active as planned."""
 
+    @property
+    def is_duet(self) -> bool:
+        """Whether it has the figures of two builds."""
+        return any(phase.variant != ONLY for phase in self.phases)
+
     def phase(self, name: str, variant: str = ONLY, fault: str = CALM) -> PhaseMeasurement | None:
         """The phase of that name, or its seconds under a fault; None where they were not measured."""
         parts, key = self.under_faults if fault else self.phases, (name, variant, fault)

@@ -132,7 +132,8 @@ class RunCatalogue(Database):
         row = RunRow(
             run_id=summary.run_id,
             scenario=summary.scenario,
-            profile=summary.profile,
+            # A measurement's keeps duets apart.
+            profile=entry.measurement.profile if entry.measurement else summary.profile,
             fingerprint=entry.fingerprint,
             started_at=_parse_utc(summary.started_at, summary.run_id),
             verdict=summary.verdict,

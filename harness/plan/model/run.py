@@ -17,6 +17,9 @@ from harness.plan.requirement import Comparison
 from harness.plan.toml_values import redacted_setting
 from harness.record.redaction import redacted, redacted_words
 
+DUET = " (duet)"
+"""What the profile of a duet ends with where runs are stored: it is compared with no run of one build."""
+
 
 def _redacted_overrides(overrides: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(redacted_setting, overrides))
@@ -122,7 +125,7 @@ class RunPlan(Frozen):
     @property
     def key(self) -> tuple[str, str]:
         """Scenario and profile: runs with the same ones are comparable, in one environment."""
-        return self.scenario.name, f"{self.profile} (duet)" if self.is_duet else self.profile
+        return self.scenario.name, f"{self.profile}{DUET}" if self.is_duet else self.profile
 
     @property
     def duration_s(self) -> float:
