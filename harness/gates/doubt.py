@@ -65,9 +65,11 @@ class RunDoubt:
             return message("gate-too-few-checks", checks=requests, seconds=seconds, needed=needed, **figures)
         if requests < needed:
             return message("gate-too-few-requests", requests=requests, seconds=seconds, needed=needed, **figures)
-        ways = self._ways(settle)
-        if not comparison.baseline and found.observed.high is None:
+        beside_a = comparison.baseline and self.run.plan.is_duet
+        known_ways = settle.seconds or settle.fault_seconds or settle.baseline_runs
+        if found.observed.high is None and not beside_a and not known_ways:
             return message("gate-unbounded", **figures)
+        ways = self._ways(settle)
         if not comparison.baseline:
             return message("gate-too-close", settle=ways[0], **figures)
         seen = message("gate-nothing-detectable")

@@ -24,7 +24,14 @@ SPEEDS = (1.0, 0.92, 1.1, 0.97, 1.05)
 
 
 def made(
-    parent: Path, slower: float, *, cost: float = 1.0, knows: bool = True, taken: bool = False, slope: float = 1.0
+    parent: Path,
+    slower: float,
+    *,
+    cost: float = 1.0,
+    knows: bool = True,
+    taken: bool = False,
+    slope: float = 1.0,
+    seconds: int = 30,
 ) -> RunFolder:
     """100 requests a second of ``5 ms · cost`` on a machine that takes ``slower`` times as long for anything.
 
@@ -43,7 +50,9 @@ def made(
         return readings
 
     endpoints = {"GET /products": 1.0}
-    return record_run(parent, phases=[steady(rate=100, seconds=30)], endpoints=endpoints, gates=[GATE], sampled=sampled)
+    return record_run(
+        parent, phases=[steady(rate=100, seconds=seconds)], endpoints=endpoints, gates=[GATE], sampled=sampled
+    )
 
 
 def beside(folder: RunFolder, runs: list[Measurement]) -> GateResult:
@@ -108,3 +117,8 @@ def test_cpu_time_at_equal_speed_is_judged_while_others_take_the_cores(tmp_path:
     for cost, knows, status in ((1.0, True, "pass"), (1.3, True, "fail"), (1.3, False, "inconclusive")):
         folder = made(tmp_path / f"{cost}{knows}", 1.1, cost=cost, knows=knows, taken=True)
         assert beside(folder, known).status == status
+
+
+def test_what_a_phase_is_too_short_to_show_takes_a_longer_one(tmp_path: Path) -> None:
+    result = beside(made(tmp_path, 1.0, seconds=3), before())
+    assert (result.status, result.code) == ("inconclusive", "gate-unbounded")
