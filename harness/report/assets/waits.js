@@ -1,8 +1,8 @@
-// What threads wait for: by thread and by request, in the selected span and in the rest of the phase.
+// What threads and tasks wait for: how many at a time and by request, in the selected span and in the rest of the phase.
 "use strict";
 
 (async () => {
-  const LEAST = 0.01; // threads
+  const LEAST = 0.01; // at a time
   const phases = await page.data("waits-data");
   const figures = ({ spans }, { waiting }, numbers) => {
     const column = (of) => spanTables.sum(spans.map(of), numbers);
@@ -18,14 +18,14 @@
       .filter(({ now, rest: others }) => now.threads >= LEAST || others.threads >= LEAST)
       .sort((a, b) => b.now.threads - a.now.threads));
     const beside = selection.span ? [
-      ["Threads in the rest", "n", (row) => number(row.rest.threads)],
+      ["At a time in the rest", "n", (row) => number(row.rest.threads)],
       ["Per request in the rest", "n", (row) => ms(row.rest.ms)],
     ] : [];
     spanTables.fill(document.querySelector("#waits table"), [
       ["Phase", "", (row) => row.phase],
       ["Waits for", "", (row) => row.what],
       ["In", "endpoint", (row) => row.place],
-      ["Threads", "n", (row) => number(row.now.threads)],
+      ["At a time", "n", (row) => number(row.now.threads)],
       ["Per request", "n", (row) => ms(row.now.ms)],
       ...beside,
     ], rows);

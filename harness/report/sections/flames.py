@@ -8,6 +8,7 @@ from harness.analysis.attribution import earlier_profiles
 from harness.analysis.functions import functions_of, parse_frame
 from harness.analysis.measurement import measure
 from harness.analysis.sampled_spans import sampled_spans
+from harness.messages import Message
 from harness.plan.duet import A
 from harness.plan.model.target import AttachedTarget
 from harness.plan.phases import phase_kind
@@ -38,7 +39,7 @@ class Flames(Section):
             for index, flame in enumerate(flames)
             if flame["kind"] in _MEMORY_KINDS
         ]
-        main = main_phase(report.summary)
+        main, notes = main_phase(report.summary), report.recording.profiles.notes
         return {
             "data": flames,
             "cpu": [(index, flame["phase"]) for index, flame in enumerate(flames) if flame["kind"] == "cpu"],
@@ -48,8 +49,13 @@ class Flames(Section):
             "main": main.name if main else None,
             "no_cpu": _missing(report, cpu=True) or _why_no_cpu(report),
             "no_memory": _missing(report, cpu=False) or _why_no_memory(report),
-            "notes": [str(note) for note in report.recording.profiles.notes],
+            "cpu_notes": [str(note) for note in notes if not _is_of_memory(note)],
+            "memory_notes": [str(note) for note in notes if _is_of_memory(note)],
         }
+
+
+def _is_of_memory(note: Message) -> bool:
+    return note.code.startswith("memory-") or note.params.get("sampler") == "MemorySampler"
 
 
 def _missing(report: Report, *, cpu: bool) -> str:

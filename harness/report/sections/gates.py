@@ -11,6 +11,7 @@ from harness.record.summary import Summary
 from harness.report.blocks import WIDE, Block, Cell, Column, Items, Paragraph, table
 from harness.report.contents import Report, Section
 from harness.report.formatting import in_unit, interval
+from harness.report.sections.verdict import generator_limits
 
 ORDER: tuple[GateStatus, ...] = ("fail", "inconclusive", "pass")
 _WITH_INTERVALS = 70
@@ -89,6 +90,8 @@ def _why(gate: GateResult, summary: Summary) -> str:
     warned = {(notice.code, notice.params.get("phase")) for notice in summary.notices}
     if gate.code == "gate-contaminated" and ("phase-too-contaminated", gate.phase) in warned:
         return str(message("gate-contaminated-as-warned"))
+    if gate.code == "gate-generator-limited" and gate.params["why"] in generator_limits(summary):
+        return str(message("gate-generator-as-explained"))
     return gate.reason
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.plan.duet import A
 from harness.plan.phases import holds_one_level
+from harness.record.explanation import Cause
 from harness.record.phase_summary import PhaseSummary
 from harness.record.summary import Summary
 from harness.report.blocks import Block, Cell, Headline, Items
@@ -57,8 +58,17 @@ class Warnings(Section):
 
 def new_warnings(summary: Summary) -> list[str]:
     """Each reason once, without those that the causes contain."""
-    said = [cause.what.text for explanation in summary.explanations for cause in explanation.causes]
+    said = {*generator_limits(summary), *(cause.what.text for cause in _causes(summary))}
     return [each for each in dict.fromkeys(summary.warnings) if not any(cause in each for cause in said)]
+
+
+def generator_limits(summary: Summary) -> list[str]:
+    """What the causes say of why the load generator was the bottleneck."""
+    return [cause.what.params["why"] for cause in _causes(summary) if cause.what.code == "cause-generator-limited"]
+
+
+def _causes(summary: Summary) -> list[Cause]:
+    return [cause for explanation in summary.explanations for cause in explanation.causes]
 
 
 def _own_reasons(summary: Summary) -> list[str]:

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.errors import HarnessError
+from harness.messages import message
+from harness.record.profiles import ProfileIndex
 from harness.record.run_folder import RunFolder
 from harness.report import write_reports
 from tests.support.plans import pause, ramp, steady, stress
@@ -130,6 +132,17 @@ def test_a_run_without_profiles_says_why(tmp_path: Path) -> None:
     assert re.findall(r'data-empty="(\w+)"', page_of(folder)) == ["CPU", "memory"]
     assert f"harness baseline set {folder.run_id}" in text
     assert 'id="baseline-table"' not in page_of(folder)
+
+
+def test_each_profile_that_is_missing_says_once_why(tmp_path: Path) -> None:
+    folder = record_run(tmp_path, phases=[steady(5, 4)])
+    index = ProfileIndex.load(folder.profiles)
+    index.notes = [message("memory-target-ended"), message("cpu-target-ended", phase="steady")]
+    index.save(folder.profiles)
+    _, _, shown = page_of(draw(folder)).partition('<section id="flames">')
+    cpu, _, memory = shown.partition("<h3>Memory</h3>")
+    texts = [str(note) for note in index.notes]
+    assert [part.count(text) for text in texts for part in (cpu, memory)] == [0, 1, 1, 0]
 
 
 def test_memory_of_an_attached_target_is_not_recorded(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from harness.messages import message
 from harness.record.explanation import Cause, Explanation
+from harness.record.gate_result import GateResult
 from harness.record.notice import Notice
+from harness.report.exporters.markdown import summary_markdown
 from harness.report.sections import SECTIONS
 from harness.report.sections.explanations import _SHOWN_IN, alike, link_of, shown
 from harness.report.sections.verdict import new_warnings
@@ -47,6 +49,20 @@ def test_a_cause_is_not_also_a_warning() -> None:
         update={"warnings": warnings, "explanations": [explanation("p95", "the pool was full")]}
     )
     assert new_warnings(summary) == ["the clock jumped"]
+
+
+def test_why_the_load_generator_was_the_bottleneck_is_said_once() -> None:
+    why = "worker 0 had no core"
+    limited = GateResult(require="p95 < 1ms", status="inconclusive", phase="steady").because(
+        message("gate-generator-limited", why=why)
+    )
+    cause = Cause(kind="generator", sure=True, what=Notice.of(message("cause-generator-limited", why=why)))
+    explained = Explanation(metric="p95", gates=["p95 < 1ms"], what=noted("p95"), causes=[cause])
+    summary = make_summary().warned(message("phase-generator-limited", phase="steady", why=why))
+    summary = summary.model_copy(update={"gates": [limited], "explanations": [explained]})
+    assert new_warnings(summary) == []
+    text = summary_markdown(summary)
+    assert (text.count(why), text.count(str(message("gate-generator-as-explained")))) == (1, 1)
 
 
 def test_a_cause_leads_to_the_section_that_shows_more_of_it() -> None:
