@@ -11,6 +11,8 @@ import os
 import shlex
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -65,6 +67,15 @@ class _BrokenOutputError(Exception):
     """The reader of the output is gone (``harness run --json | head``)."""
 
 
+@contextmanager
+def _own_exit_code() -> Iterator[None]:
+    """For output that nobody reads, click would exit with code 1, which here means that a gate failed."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _BrokenOutputError from error
+
+
 class _LazyGroup(click.Group):
     """Lists commands from the table above; imports a command's file only when that command is called."""
 
@@ -93,12 +104,13 @@ class _LazyGroup(click.Group):
             # click has no names to suggest, as no command is imported yet
             raise click.NoSuchCommand(unknown.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _own_exit_code():  # --help and --version print here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _own_exit_code():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # click would exit with code 1, which here means that a gate failed
-            raise _BrokenOutputError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (as above)
         with formatter.section("Commands"):

@@ -44,8 +44,22 @@ def test_wrong_input_is_exit_code_2_wherever_the_message_goes(streams: str, tmp_
     assert shell(f"--version {streams.replace('/dev/full', '/dev/null')}", tmp_path) == 0
 
 
-def test_output_without_a_reader_does_not_fail_a_gate(tmp_path: Path) -> None:
+def test_json_without_a_reader_does_not_fail_a_gate(tmp_path: Path) -> None:
     assert shell("doctor --json | true", tmp_path) == 4
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "run --help"])
+def test_output_without_a_reader_does_not_fail_a_gate(command: str, tmp_path: Path) -> None:
+    with stream_that_takes_nothing("closed pipe") as output:
+        printed = subprocess.run(
+            [sys.executable, "-m", "harness", *command.split()],
+            cwd=tmp_path,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert (printed.returncode, printed.stderr) == (4, b"")
 
 
 def test_a_table_without_a_reader_changes_no_exit_code(tmp_path: Path) -> None:
