@@ -4,10 +4,11 @@
 the target is connected to (:mod:`harness.sampling.dependencies`). The hypervisor counts as one, with the time that it
 stole. A second is **contaminated** if both hold:
 
-- Others used more than :data:`TAKEN` cores. Less is what a quiet machine does in the background, and what the kernel's
-  clocks, which tick every 10 ms, cannot tell from nothing.
-- The target, or a load worker, lost more than :data:`LOST` of the time for which it wanted a core. What it lost to
-  others is at most the time that its threads waited in run queues, and at most the time that others used.
+- Others used more than :data:`~harness.analysis.taken_cores.TAKEN` cores. Less is what a quiet machine does in the
+  background, and what the kernel's clocks, which tick every 10 ms, cannot tell from nothing.
+- The target, or a load worker, lost more than :data:`~harness.analysis.taken_cores.LOST` of the time for which it
+  wanted a core. What it lost to others is at most the time that its threads waited in run queues, and at most the time
+  that others used.
 
 The seconds after it are contaminated, too, as long as more than :data:`~harness.analysis.backlog.BACKLOG` of the
 requests that end in them began before it ended: the queue that others have caused takes time to clear.
@@ -31,24 +32,21 @@ Where the target's process is not known, it would itself be one of the others, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 
 from harness.analysis.backlog import add_backlog
 from harness.analysis.faults import disturbed_in, under_fault
 from harness.analysis.samples import seconds_in, whole_sample
-from harness.record.journal_entries import WorkerSecond
-from harness.record.resources import OTHERS, Reading
+from harness.analysis.taken_cores import contaminated_intervals
+from harness.record.resources import OTHERS
 from harness.record.second_table import Bools
 from harness.recording.run import PhaseRecord, RunRecording
 
-TAKEN = 0.2
-"""Cores."""
-LOST = 0.1
 ENOUGH_S = 5
 ENOUGH = 0.5
 _MOST_NAMED = 3
@@ -119,21 +117,6 @@ class Contamination:
         return (self.first + np.flatnonzero(which)).tolist()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingInterval:
-    """From one reading to the next, in seconds of the run."""
-
-    begin_s: float
-    end_s: float
-    others_cores: float
-    lost: float
-    """The largest share of the time for which the target or a load worker wanted a core that it lost to others."""
-
-    @property
-    def contaminated(self) -> bool:
-        return self.others_cores > TAKEN and self.lost > LOST
-
-
 def contamination_of(record: PhaseRecord, run: RunRecording, during: str | None = None) -> Contamination:
     """The contaminated seconds of a phase, of those under the fault ``during`` if one is named. Computed once."""
 
@@ -165,57 +148,9 @@ def most_of_others(record: PhaseRecord, run: RunRecording) -> dict[str, float]:
     return {name: cores[name] for name in nlargest(_MOST_NAMED, cores, key=cores.__getitem__)}
 
 
-def contaminated_intervals(run: RunRecording) -> list[ReadingInterval]:
-    """The times between two readings in which others took the cores. Computed once."""
-
-    def compute() -> list[ReadingInterval]:
-        workers = {second.second: second.workers for second in run.journal.seconds}
-        found = intervals_of(run.readings, run.journal.epoch_s, workers)
-        return [interval for interval in found if interval.contaminated]
-
-    return run.once("contaminated intervals", compute)
-
-
-def lost_to_others(run: RunRecording, begin_s: float, end_s: float) -> float:
-    """How many seconds of a time the target, or a load worker, lost to others, at most."""
-    spans = ((min(each.end_s, end_s) - max(each.begin_s, begin_s), each.lost) for each in contaminated_intervals(run))
-    return sum(length_s * lost for length_s, lost in spans if length_s > 0)
-
-
-def intervals_of(
-    readings: Sequence[Reading], epoch_s: float, workers: Mapping[int, Sequence[WorkerSecond]]
-) -> list[ReadingInterval]:
-    """The times between readings that show it; ``workers`` are the load workers' states by second of the run."""
-    by_time: dict[float, dict[str, Reading]] = {}
-    for reading in readings:
-        if reading.source in ("machine", "target"):
-            by_time.setdefault(reading.epoch_s - epoch_s, {})[reading.source] = reading
-    found = []
-    for begin_s, end_s in pairwise(by_time):
-        machine, target = by_time[end_s].get("machine"), by_time[end_s].get("target")
-        if machine is None or target is None or "others_percent" not in machine.values:
-            continue
-        taken = _others_cores(machine)
-        lost = [_lost(target.values["cpu_percent"], target.values.get("waiting_percent", 0.0), taken)]
-        lost += [_lost(100 * state.cpu, 100 * state.starved, taken) for state in workers.get(int(end_s - 0.5), ())]
-        found.append(ReadingInterval(begin_s, end_s, taken, max(lost)))
-    return found
-
-
 def spans_of(seconds: Iterable[int]) -> list[tuple[int, int]]:
     """The seconds of a run as spans, each with its start and end."""
     known = set(seconds)
     starts = sorted(second for second in known if second - 1 not in known)
     ends = sorted(second + 1 for second in known if second + 1 not in known)
     return list(zip(starts, ends, strict=True))
-
-
-def _others_cores(machine: Reading) -> float:
-    stolen = machine.values.get("steal_percent", 0.0) * machine.values.get("cores", 1.0)
-    return (machine.values["others_percent"] + stolen) / 100
-
-
-def _lost(used_percent: float, waited_percent: float, taken_cores: float) -> float:
-    """The share of the time that something wanted a core during which others had it, at most."""
-    lost = min(waited_percent, 100 * taken_cores)
-    return lost / (used_percent + lost) if lost > 0 else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.contamination import contamination_of
 from harness.analysis.fault_warnings import fault_problems
-from harness.analysis.faults import FaultTime, faults_of, recovery_of
+from harness.analysis.faults import FaultTime, faults_of, left_out_s, recovery_of
 from harness.analysis.samples import kept_in, whole_sample
 from harness.metrics.aggregate import Aggregate
 from harness.record.fault_report import FaultReport
@@ -40,5 +40,6 @@ def _report(run: RunRecording, fault: FaultTime) -> FaultReport:
         recovered=None if found is None else found.recovered,
         recovery_s=None if found is None else found.took.value,
         recovery_interval_s=None if found is None else (found.took.low, found.took.high),
+        left_out_s=left_out_s(run, fault),
         recovery_condition=None if found is None else found.condition.source,
     )

@@ -6,8 +6,9 @@ it held up may end long after it. Gates on the fault judge these seconds.
 
 A second is **disturbed** if it is under a fault, or if the target had not recovered from one yet
 (:mod:`harness.analysis.recovery`): for :data:`~harness.plan.recovery.MOST_RECOVERY_S`, or for as long as a gate on the
-recovery time allows. A target that takes longer is slow or failing, and its figures show it. All gates that name no
-fault, figures that are compared with other runs, and causes leave disturbed seconds out.
+recovery time allows, and for what others took of the cores in that time. A target that takes longer is slow or failing,
+and its figures show it. All gates that name no fault, figures that are compared with other runs, and causes leave
+disturbed seconds out.
 
 A fault that was never undone disturbs all seconds until the end.
 
@@ -26,6 +27,7 @@ import numpy as np
 from harness.analysis.backlog import add_held_up
 from harness.analysis.recovery import Recovery, as_before, recovery
 from harness.analysis.samples import seconds_in, whole_sample
+from harness.analysis.taken_cores import lost_to_others
 from harness.messages import Message
 from harness.metrics.aggregate import Aggregate
 from harness.plan.phases import MEMORY_PASS, phase_kind
@@ -123,7 +125,7 @@ def _disturbed(run: RunRecording) -> list[range]:
             if found is not None and fault.end_s is not None:
                 # In the middle of the second in which the condition holds again, it may not have held yet.
                 took_s = found.took.value + 1 if found.recovered else math.inf
-                back_s = fault.end_s + min(took_s, recovery_allowed_s(run.plan.gates, fault.name))
+                back_s = fault.end_s + min(took_s, left_out_s(run, fault) or 0.0)
                 spans.append(range(at_work.stop, min(round(back_s), _last(run) + 1)))
         return spans
 
@@ -138,6 +140,14 @@ def recovery_of(
     ``condition`` None: until the target is as it was before. ``variant``: one build of a duet; else both together.
     """
     return _recovery(run, fault, condition, endpoint, _disturbed(run), variant)
+
+
+def left_out_s(run: RunRecording, fault: FaultTime) -> float | None:
+    """How long after a fault the target may take to recover before its seconds count; None: it was never undone."""
+    if fault.end_s is None:
+        return None
+    allowed_s = recovery_allowed_s(run.plan.gates, fault.name)
+    return allowed_s + lost_to_others(run, fault.end_s, fault.end_s + allowed_s)
 
 
 def _recovery(

@@ -32,7 +32,6 @@ from harness.plan.duet import of_build
 from harness.plan.model.phase import Phase
 from harness.plan.model.run import Gate
 from harness.plan.phases import phase_kind
-from harness.plan.recovery import recovery_allowed_s
 from harness.record.changes import BaselineRef
 from harness.record.fault_report import FaultedSeconds
 from harness.record.gate_result import GateResult
@@ -200,10 +199,10 @@ def _contamination_warning(record: PhaseRecord, phase: PhaseSummary) -> Message 
 def _disturbances(run: RunRecording, phases: Sequence[PhaseSummary]) -> Iterator[Message]:
     """Faults from which the target did not recover in time, and phases of which faults left too few seconds."""
     for fault in fault_reports(run):
-        allowed_s = recovery_allowed_s(run.plan.gates, fault.name)
-        if fault.recovered is False and fault.recovery_s is not None and fault.recovery_s > allowed_s:
-            params = {"fault": fault.name, "condition": fault.recovery_condition}
-            yield message("fault-not-recovered", seen=Amount(fault.recovery_s, "s"), allowed=allowed_s, **params)
+        if fault.recovers_late:
+            seen, allowed = Amount(fault.recovery_s or 0.0, "s"), Amount(fault.left_out_s or 0.0, "s")
+            code = "fault-recovered-late" if fault.recovered else "fault-not-recovered"
+            yield message(code, fault=fault.name, condition=fault.recovery_condition, seen=seen, allowed=allowed)
     for phase in phases:
         if phase.measured and phase.faulted is not None and not phase.faulted.leaves_enough:
             yield message("phase-under-faults", phase=phase.name, faulted=len(phase.faulted.seconds))

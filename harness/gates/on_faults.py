@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from harness.analysis.contamination import lost_to_others
 from harness.analysis.faults import fault_named, recovery_of, watch_ended_by
 from harness.analysis.recovery import HOLD_S
+from harness.analysis.taken_cores import lost_to_others
 from harness.gates.requirement import Finding, side_of
 from harness.messages import Message, message
 from harness.metrics.formatting import Estimate, Limit

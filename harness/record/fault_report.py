@@ -45,5 +45,12 @@ class FaultReport(BaseModel):
     """From the end of the fault until then; if it did not recover, for how long it was seen not to."""
     recovery_interval_s: tuple[float, float | None] | None = None
     """95 %; the upper end is null where the requests are too few to be certain."""
+    left_out_s: float | None = None
+    """For how long of the recovery gates that name no fault leave seconds out, at most."""
     recovery_condition: str | None = None
     """``error_rate <= 2% and p95 <= 45ms``: as it was before the fault."""
+
+    @property
+    def recovers_late(self) -> bool:
+        """Whether seconds count in which the target had not recovered."""
+        return self.recovery_s is not None and self.left_out_s is not None and self.recovery_s > self.left_out_s

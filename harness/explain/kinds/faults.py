@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from harness.explain.questions import Question
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
-from harness.plan.recovery import recovery_allowed_s
 from harness.record.explanation import Cause
 from harness.record.fault_report import FaultReport
 
@@ -25,7 +24,8 @@ def causes(question: Question) -> Iterator[Cause]:
                 yield question.cause("fault", _at_work(fault))
         elif question.fault is None and _is_left_in(fault, question):
             seen = Amount(fault.recovery_s or 0.0, "s")
-            yield question.cause("fault", message("cause-fault-lasts", fault=fault.name, seen=seen), sure=False)
+            code = "cause-fault-lasted" if fault.recovered else "cause-fault-lasts"
+            yield question.cause("fault", message(code, fault=fault.name, seen=seen), sure=False)
         elif question.family == "invariant" or (question.family == "run" and _at_the_end(fault, question)):
             yield question.cause("fault", _at_work(fault), sure=False)
 
@@ -45,7 +45,4 @@ def _at_the_end(fault: FaultReport, question: Question) -> bool:
 def _is_left_in(fault: FaultReport, question: Question) -> bool:
     """Whether the question's phase has seconds after the fault that count, though the target had not recovered."""
     record = question.record
-    if record is None or fault.end_s is None or fault.recovered is not False or fault.recovery_s is None:
-        return False
-    allowed_s = recovery_allowed_s(question.run.plan.gates, fault.name)
-    return record.end_s > fault.end_s and fault.recovery_s > allowed_s
+    return record is not None and fault.end_s is not None and record.end_s > fault.end_s and fault.recovers_late

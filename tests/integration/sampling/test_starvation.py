@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.analysis.contamination import TAKEN, ReadingInterval, intervals_of
+from harness.analysis.taken_cores import TAKEN, ReadingInterval, intervals_of
 from harness.record.resources import OTHERS, READINGS, Reading
 from harness.sampling.other_processes import OthersClock
 from harness.sampling.process_tree import all_pids, process_trees

@@ -24,6 +24,11 @@ from tests.support.recordings import Failing, record_run
 SLOW = Broken("db slow", 10.0, 15.0)
 LONG = [steady(rate=400, seconds=40)]
 FAILS_UNDER = [Failing(0.5, from_s=10, to_s=15)]
+TAKEN = {
+    "target": {"cpu_percent": 20.0, "waiting_percent": 80.0},
+    "machine": {"others_percent": 180.0, "cores": 2.0},
+}
+"""Others have the cores for four fifths of the time."""
 
 
 def recorded(
@@ -114,10 +119,7 @@ def test_a_gate_on_the_recovery_waits_for_its_condition(
 def test_a_recovery_does_not_fail_for_time_that_others_took(
     tmp_path: Path, cpu_percent: float, until_s: float, expected: tuple[str, str]
 ) -> None:
-    taken = {
-        "target": {"cpu_percent": cpu_percent, "waiting_percent": 100.0 - cpu_percent},
-        "machine": {"others_percent": 180.0, "cores": 2.0},
-    }
+    taken = TAKEN | {"target": {"cpu_percent": cpu_percent, "waiting_percent": 100.0 - cpu_percent}}
     result = judged(tmp_path, "recovery_time < 3s after 'db slow'", until_s=until_s, sampled=lambda _: taken)
     assert (result.status, result.code) == expected
     assert result.observed is not None
@@ -181,6 +183,22 @@ def test_a_target_that_does_not_recover_fails_its_other_gates(tmp_path: Path) ->
     assert "fault-not-recovered" in codes(summary)
     (explanation,) = summary.explanations
     assert explanation.causes[0].what.code == "cause-fault-lasts"
+
+
+def test_a_target_that_recovers_late_fails_its_other_gates(tmp_path: Path) -> None:
+    summary = judge(recorded(tmp_path, "max < 100ms", until_s=30.0))
+    assert summary.gates[0].status == "fail"
+    assert "fault-recovered-late" in codes(summary)
+    (explanation,) = summary.explanations
+    assert explanation.causes[0].what.code == "cause-fault-lasted"
+
+
+@pytest.mark.parametrize(("until_s", "status"), [(30.0, "pass"), (40.0, "fail")])
+def test_failures_of_a_recovery_that_others_slowed_do_not_count(tmp_path: Path, until_s: float, status: str) -> None:
+    """It may take 18 s instead of 10, because others had the cores for 8 s of those."""
+    failures = [Failing(0.5, from_s=10, to_s=until_s)]
+    run = recorded(tmp_path, "error_rate < 1%", until_s=until_s, failures=failures, sampled=lambda _: TAKEN)
+    assert judge(run).gates[0].status == status
 
 
 def test_a_fault_whose_seconds_are_all_left_out_is_not_a_cause(tmp_path: Path) -> None:
