@@ -38,9 +38,17 @@ _DOWNSTREAMS = (
 _FRAMEWORKS = re.compile(
     r"(uvicorn|hypercorn|daphne|granian|gunicorn|starlette|fastapi|aiohttp/web|sanic|quart|tornado)[_/.]"
 )
+_OWN_CLIENT = re.compile(r"aiohttp/web_request\.py ")
+"""Reads the body of its request by the functions that also read a downstream service's response."""
+_AFTER_RESPONSE = re.compile(r"(starlette/background|litestar/background_tasks)\.py ")
 _SLEEPS = re.compile(r"(asyncio/tasks|anyio/.*)\.py sleep$")
 _LOCKS = re.compile(r"asyncio/locks\.py ")
 _QUEUES = re.compile(r"asyncio/queues\.py |anyio/streams/memory\.py ")
+
+
+def is_after_response(names: Sequence[str]) -> bool:
+    """Whether the client has its response already."""
+    return any(map(_AFTER_RESPONSE.match, names))
 
 
 def wants_thread(names: Sequence[str]) -> int | None:
@@ -61,6 +69,8 @@ def kind_of(inner: Sequence[str]) -> tuple[str, str]:
         return "pool", pool
     if _SLEEPS.match(inner[-1]):
         return "sleep", ""
+    if any(map(_OWN_CLIENT.match, inner)):
+        return "", ""
     if downstream := _first(_DOWNSTREAMS, inner):
         return "downstream", downstream
     if any(map(_FRAMEWORKS.match, inner)):

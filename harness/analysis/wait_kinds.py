@@ -15,11 +15,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.functions import Frame, parse_frame
-from harness.analysis.task_waits import kind_of, wants_thread
+from harness.analysis.task_waits import is_after_response, kind_of, wants_thread
 from harness.record.profiles import TASK
 
 _ROOTS = re.compile(r"^(threading\.py|runpy\.py|<.*>|multiprocessing/|asyncio/|(.*/)?[^/.]+$)")
 """What is around any code, whether it serves requests or not. A file without an ending is a script (``uvicorn``)."""
+_ANYIO_TASK = re.compile(r".*\b(_run_coro|_run_wrapped_task)")
+"""What is around each task of anyio, by function: threads that it started do serve requests."""
 _LOCKS = re.compile(
     r"^(threading|queue|sqlalchemy/util/queue|multiprocessing/synchronize|httpcore/_synchronization)\.py$"
 )
@@ -93,7 +95,7 @@ def _wait_of_task(stack: Sequence[Frame], own: Collection[str]) -> Wait | None:
     at = serving(stack, own)
     if at is None:
         at = wants_thread(names)
-    if at is None or _is_later_part(stack, own):
+    if at is None or is_after_response(names) or _is_later_part(stack, own):
         return None
     kind, what = kind_of(names[at + 1 :])
     return Wait(kind, what, stack[at]) if kind else None
@@ -115,7 +117,9 @@ def serving(stack: Sequence[Frame], own: Collection[str]) -> int | None:
 
 
 def _dispatches(frame: Frame, own: Collection[str]) -> bool:
-    return bool(frame.file) and frame.file not in own and not _ROOTS.match(_short(frame.file))
+    if not frame.file or frame.file in own or _ANYIO_TASK.fullmatch(frame.function):
+        return False
+    return not _ROOTS.match(_short(frame.file))
 
 
 def _kind(inner: Sequence[Frame], hint: str) -> tuple[str, str]:

@@ -97,14 +97,18 @@ SLEEP = "sleep (asyncio/tasks.py:605)"
     [
         ("task", SERVER_TASK, "Server.main_loop (uvicorn/server.py:248)", SLEEP),
         ("task", "refresh_forever (shop/db.py:80)", SLEEP),
+        ("task", "TaskHandle._run_coro (anyio/_core/_tasks.py:327)", "refresh_forever (shop/db.py:80)", SLEEP),
         (*SERVED_TASK, "to_thread (asyncio/threads.py:25)"),
         (*SERVED_TASK, "BaseHTTPMiddleware.call_next (starlette/middleware/base.py:150)",
          "MemoryObjectReceiveStream.receive (anyio/streams/memory.py:120)", EVENT),
         (*SERVED_TASK, "Request.body (starlette/requests.py:243)", EVENT),
+        (*SERVED_TASK, "BaseRequest.read (aiohttp/web_request.py:662)", "StreamReader.readany (aiohttp/streams.py:43)"),
+        (*SERVED_TASK[:3], "BackgroundTask.__call__ (starlette/background.py:20)", SERVED_TASK[3], SLEEP),
         (*SERVED_TASK, "gather (asyncio/tasks.py:800)", "[part 1]", "ask (shop/db.py:50)", SLEEP),
         SERVED_TASK,
     ],
-    ids=["server", "background task", "its thread", "its other task", "its client", "another part", "own future"],
+    ids=["server", "background task", "anyio task", "its thread", "its other task", "its client", "its body",
+         "after its response", "another part", "own future"],
 )  # fmt: skip
 def test_what_is_not_a_wait_of_a_requests_task(frames: tuple[str, ...]) -> None:
     assert wait_of(frames, OWN) is None
