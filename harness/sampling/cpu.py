@@ -8,10 +8,8 @@ seen by the second tier, at a few samples per second, and the third shows what t
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import psutil
@@ -19,12 +17,12 @@ import psutil
 from harness.messages import Message, message
 from harness.plan.model.sampling import MAX_OVERHEAD
 from harness.record.measurement import ONLY
-from harness.record.profiles import TASK, Profile, Span, Stack, write_folded
+from harness.record.profiles import Profile
 from harness.record.run_folder import RunFolder
 from harness.sampling.child import tool
-from harness.sampling.frame_names import own_files, python_of
+from harness.sampling.cpu_profile import profile_of
 from harness.sampling.perf import PerfSampler, why_no_perf, why_not_python
-from harness.sampling.py_spy import complaint, counts, fold, has_capability, may_read_memory
+from harness.sampling.py_spy import has_capability, may_read_memory
 from harness.sampling.python_process import runs_python
 from harness.sampling.sampler import (
     PID_UNKNOWN,
@@ -36,15 +34,10 @@ from harness.sampling.sampler import (
     file_stem,
 )
 from harness.sampling.sampling_rate import SamplingRate
-from harness.sampling.spans import PhaseRecorder, RecordedSpan, Tier, discard
-from harness.sampling.wait_hints import with_hints
+from harness.sampling.spans import PhaseRecorder, Tier
 from harness.targets.agent_client import Agent
 from harness.targets.target import Target
 
-_MANY_ERRORS = 0.25
-"""py-spy does not stop the target, whose stacks change while they are read. That alone costs a tenth of the samples."""
-_NOTABLE_CORES = 0.03
-"""What sampling takes beyond its share is worth a warning from here on."""
 THREADS_HZ = 5
 MIN_HZ = 10
 """What a useful profile needs. A target with very many threads then costs more than its share."""
@@ -138,103 +131,15 @@ class CpuSampler(PhaseSampler):
         profiles = []
         for recorder in self._recorders:
             recorder.wait()
-            profile = self._profile(recorder)
+            profile, doubts = profile_of(recorder, {*self._roots, self._root()}, self._folder, self._variant)
+            for doubt in doubts:
+                self.note(doubt)
             if profile is not None:
                 profiles.append(profile)
             if recorder.tier is self._tiers[0][0]:  # the others would say the same again
                 for note in recorder.notes:
                     self.note(note)
         return profiles
-
-    def _profile(self, recorder: PhaseRecorder) -> Profile | None:
-        """The profile of all spans that were written; None if there are none."""
-        whole: Counter[tuple[str, ...]] = Counter()
-        by_span: list[Stack] = []
-        own: set[str] = set()
-        python: str | None = None
-        spans: list[RecordedSpan] = []
-        logs: list[str] = []
-        for span in recorder.spans:
-            written = any(recording.raw.exists() for recording in span.recordings.values())
-            for pid, outer, raw in self._raw(recorder, span) if written else ():
-                python = python or python_of(raw)
-                own |= own_files(raw, anywhere=self._variant != ONLY)
-                for stack in fold(raw, anywhere=self._variant != ONLY):
-                    frames = (*outer, *stack.frames)
-                    whole[frames] += stack.weight
-                    by_span.append(Stack((f"span {len(spans)}", f"pid {pid}", *frames), stack.weight))
-            logs += [recording.log.read_text(errors="replace") for recording in span.recordings.values()]
-            for recording in span.recordings.values():
-                discard(recording)
-            if written:
-                spans.append(span)
-        if not spans:
-            if logs:  # it sampled, but could not write its file
-                self.note(message("cpu-py-spy-failed", phase=recorder.name, reason=complaint(logs[0])))
-            return None
-        self._note_doubts(recorder, spans, logs)
-        folded = recorder.stem.with_name(f"{recorder.stem.name}.folded")
-        write_folded(folded, [Stack(frames, weight) for frames, weight in whole.items()])
-        spans_path = folded.with_suffix(".spans.folded")
-        write_folded(spans_path, by_span)
-        parts = [_span(span, recorder.began_s) for span in spans]
-        sampled_s = sum(part.duration_s for part in parts)
-        seen = sum(part.rate_hz * part.duration_s for part in parts)
-        return Profile(
-            kind=recorder.tier.kind,
-            phase=recorder.index,
-            path=str(folded.relative_to(self._folder.path)),
-            unit="samples",
-            offset_s=parts[0].offset_s,
-            duration_s=round(parts[-1].offset_s + parts[-1].duration_s - parts[0].offset_s, 3),
-            rate_hz=round(seen / sampled_s, 3) if sampled_s else parts[0].rate_hz,
-            cores=_mean_cores(spans),
-            variant=self._variant,
-            spans_path=str(spans_path.relative_to(self._folder.path)),
-            spans=parts,
-            own=sorted(own),
-            python=python,
-        )
-
-    def _raw(self, recorder: PhaseRecorder, span: RecordedSpan) -> Iterator[tuple[int, tuple[str, ...], str]]:
-        """What was recorded in a span: process id, the frames around its stacks, and stacks as py-spy writes them."""
-        for recording in span.recordings.values():
-            if recording.raw.exists():
-                raw = recording.raw.read_text(errors="replace")
-                process = () if recording.pid in {*self._roots, self._root()} else (f"process {recording.name}",)
-                yield recording.pid, process, with_hints(raw) if recorder.tier.kind == "waits" else raw
-        if span.tasks is not None:
-            for pid, raw in span.tasks.raw_by_pid(span.duration_s * span.rate_hz).items():
-                yield pid, (TASK,), raw
-
-    def _note_doubts(self, recorder: PhaseRecorder, spans: list[RecordedSpan], logs: list[str]) -> None:
-        phase, rate_hz = recorder.name, recorder.rate.hz
-        cores = _mean_cores(spans[1:])  # the first one could not know the cost
-        if cores is not None and cores > _NOTABLE_CORES and recorder.rate.is_too_expensive(cores):
-            self.note(message("cpu-sampling-expensive", phase=phase, cores=cores, rate_hz=rate_hz))
-        samples, errors = (sum(each) for each in zip(*map(counts, logs), strict=True))
-        expected = _MANY_ERRORS * (samples + errors)
-        if errors > expected + 2 * math.sqrt(expected):  # more than chance explains if there are few
-            self.note(message("cpu-samples-unreadable", phase=phase, errors=errors, samples=samples + errors))
-        if any("behind in sampling" in log for log in logs):
-            self.note(message("cpu-rate-too-high", phase=phase, rate_hz=rate_hz))
-        for problem in {span.tasks.problem for span in spans if span.tasks is not None} - {""}:
-            self.note(message("tasks-not-seen", phase=phase, reason=problem))
-
-
-def _span(span: RecordedSpan, began_s: float) -> Span:
-    return Span(
-        offset_s=round(span.began_s - began_s, 3),
-        duration_s=round(span.duration_s, 3),
-        rate_hz=float(span.rate_hz),
-        cpu_s={pid: round(used_s, 6) for pid, used_s in span.clocks_s.items()},
-    )
-
-
-def _mean_cores(spans: list[RecordedSpan]) -> float | None:
-    known = [(span.cores, span.duration_s) for span in spans if span.cores is not None]
-    length_s = sum(span_s for _, span_s in known)
-    return round(sum(cores * span_s for cores, span_s in known) / length_s, 4) if length_s else None
 
 
 class BuildsCpuSampler(Sampler):
