@@ -91,7 +91,7 @@ class LoadWorker:
         self._recorder = Recorder(self._track, starts, self._errors.add)
         self._recorder.sampler = sampler
         if traces is not None:
-            self._recorder.keeps_traced = True
+            self._recorder.keep_traced()
             environment.harness_request_sampler = self._request_sampler  # type: ignore[attr-defined]  # as below
             trace_locust_clients(self._request_sampler)
         lateness = LatenessRecorder(self._track)

@@ -22,6 +22,7 @@ from harness.engine.failure_details import REDACTED_BYTES, encodable
 from harness.engine.failure_log import FailureLog
 from harness.engine.phase_track import PhaseTrack
 from harness.engine.response_sampler import ResponseSampler
+from harness.engine.traced_log import TracedLog
 from harness.messages import Message, message
 from harness.record.histogram import MAX_VALUE_US, Ints
 from harness.record.redaction import redacted
@@ -37,8 +38,6 @@ _FOLD_AT = 5 * 1024
 """Numbers to aggregate at a time, five a request."""
 _FLAGS, _FAILED = 2, 1
 _MAX_BYTES = 1 << 40
-_MOST_TRACED = 20_000
-"""The most traced requests that wait for a report, which is due each second."""
 
 _LONGEST_BLOCK_S = 600
 """A ``with`` block may work on a response before the event fires; an earlier start is from another clock."""
@@ -79,10 +78,7 @@ class Recorder:
         (``perf_counter``), and the bytes received."""
         self._seconds: dict[int, SecondAccumulator] = {}
         self._failures = FailureLog(track)
-        self.keeps_traced = False
-        """Whether to keep each request whose context has the ``traceparent`` that it was sent with."""
-        self._traced: list[tuple[bytes, int, float, float, float, bool]] = []
-        """Trace id, endpoint, when due, sent and ended, and whether it failed."""
+        self._traced: TracedLog | None = None
         self.sampler: ResponseSampler | None = None
         """Keeps responses for the check against the contract, if there is one."""
 
@@ -94,6 +90,10 @@ class Recorder:
     def shift(self, by_s: float) -> None:
         """Move the run's second 0 by a fraction of a millisecond, because the machine's clock runs fast or slow."""
         self._began += by_s
+
+    def keep_traced(self) -> None:
+        """From now on, keep each request whose context has the ``traceparent`` that it was sent with."""
+        self._traced = TracedLog(self._track)
 
     def now_s(self) -> float:
         """Seconds since the run began."""
@@ -136,8 +136,9 @@ class Recorder:
         entry = (endpoint, due_perf_s, start_perf_s, end_perf_s, bytes_received)
         noted = self._noted
         noted += entry
-        if self.keeps_traced and type(context) is dict and (trace := trace_of(context.get("traceparent"))):
-            self._note_traced(trace, entry)
+        if self._traced is not None and type(context) is dict and (trace := trace_of(context.get("traceparent"))):
+            failed = exception is not None
+            self._traced.note(trace, endpoint // _FLAGS, due_perf_s, start_perf_s, end_perf_s, failed=failed)
         if len(noted) >= self._fold_at:
             self._fold()
 
@@ -189,25 +190,12 @@ class Recorder:
             current = spawned_by() if spawned_by else None
         return start_perf_s
 
-    def _note_traced(self, trace: bytes, entry: tuple[int, float, float, float, int]) -> None:
-        code, due_perf_s, start_perf_s, end_perf_s, _ = entry
-        if len(self._traced) < _MOST_TRACED and not math.isnan(start_perf_s):
-            self._traced.append((trace, code // _FLAGS, due_perf_s, start_perf_s, end_perf_s, code % _FLAGS == _FAILED))
-
     def take_traced(self) -> list[Wire]:
         """Return and forget the traced requests: :class:`TracedRequest`, with endpoints as numbered here.
 
         Call it before :meth:`take`, which names their endpoints.
         """
-        traced, self._traced = self._traced, []
-        due_s = np.array([entry[2] for entry in traced], dtype=np.float64) - self._began
-        phases, _, _ = self._track.at(due_s)
-        return [
-            [trace, endpoint, phase, max(at_s, 0.0), *_wire_times(due_perf_s, start_perf_s, end_perf_s), failed]
-            for (trace, endpoint, due_perf_s, start_perf_s, end_perf_s, failed), phase, at_s in zip(
-                traced, phases.tolist(), due_s.tolist(), strict=True
-            )
-        ]
+        return [] if self._traced is None else self._traced.take(self._began)
 
     def take_responses(self) -> tuple[list[Wire], dict[str, int]]:
         """Return and forget the kept responses (:class:`SampledResponse`), and how many were skipped, by reason.
@@ -278,12 +266,6 @@ class Recorder:
         requests = SecondTable.joined([self._seconds.pop(second).table(second) for second in ready])
         endpoints, self._new_endpoints = self._new_endpoints, []
         return requests.to_wire(), endpoints, *self._failures.take()
-
-
-def _wire_times(due_s: float, start_s: float, end_s: float) -> tuple[int, int]:
-    """Response and service time in µs, as :meth:`Recorder._fold` has them."""
-    service_us = max(round(1e6 * (end_s - start_s)), 0)
-    return max(round(1e6 * (end_s - due_s)), service_us), service_us
 
 
 def _times(response_time: Any, start_time: Any, now_s: float) -> tuple[float, float]:

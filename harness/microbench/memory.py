@@ -7,14 +7,14 @@ One pytest session traces (see :func:`harness.microbench.plugin.pytest_configure
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from harness.messages import message
+from harness.messages import Message, message
 from harness.microbench.request import Request
-from harness.microbench.session import WENT_WELL, Session, pytest_command
+from harness.microbench.session import WENT_WELL, Ended, Session, pytest_command
 from harness.plan.bench import BenchPlan
 from harness.record.profiles import ProfileIndex, ProfileKind, Stack, read_folded, write_folded
 from harness.record.run_folder import RunFolder
@@ -51,19 +51,7 @@ def trace_benchmarks(
     on_progress("tracing memory")
     numbers = {test: number for number, test in tests}
     folder.memory.mkdir(exist_ok=True)
-    request = Request(
-        report=str((folder.memory / "suite.json").absolute()),
-        secret_names=plan.secret_names,
-        paths=plan.paths,
-        only=tuple(numbers),
-        memory=str(folder.memory.absolute()),
-    ).write(folder.memory / "request.json")
-    with Session(
-        pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None, request
-    ) as session:
-        ended = session.wait(interrupts)
-    for name in ("suite.json", "request.json"):
-        (folder.memory / name).unlink(missing_ok=True)
+    ended = _trace(plan, folder, numbers, interrupts)
     try:
         if ended.interrupted:
             raise KeyboardInterrupt
@@ -79,18 +67,41 @@ def trace_benchmarks(
         return
     read = Traces.model_validate_json(output)
     write_memory(folder.benchmark_memory, read.figures)
-    missing = [test for test in numbers if test not in read.figures and test not in read.damaged]
-    for test, reason in read.damaged.items():
-        index.notes.append(message("memory-benchmark-trace-unreadable", test=test, reason=reason))
-    if ended.status in WENT_WELL:
-        index.notes += [message("memory-benchmark-failed", test=test) for test in missing]
-    else:
-        count = len(numbers)
-        index.notes.append(message("memory-pytest-failed", missing=len(missing), count=count, status=ended.status))
+    index.notes += _problems(read, numbers, ended.status)
     for trace in sorted(folder.memory.glob("*.bin")):
         test = trace.with_suffix(".test").read_text(encoding="utf-8")
         if test in read.figures:
             index.profiles += memory_profiles(trace, folder, numbers[test], duration_s=0.0)
+
+
+def _trace(plan: BenchPlan, folder: RunFolder, tests: Collection[str], interrupts: Callable[[], int]) -> Ended:
+    """Run the suite's ``tests``; how pytest ended."""
+    request = Request(
+        report=str((folder.memory / "suite.json").absolute()),
+        secret_names=plan.secret_names,
+        paths=plan.paths,
+        only=tuple(tests),
+        memory=str(folder.memory.absolute()),
+    ).write(folder.memory / "request.json")
+    with Session(
+        pytest_command(plan, request, ["--benchmark-disable"]), folder.log, lambda _: None, request
+    ) as session:
+        ended = session.wait(interrupts)
+    for name in ("suite.json", "request.json"):
+        (folder.memory / name).unlink(missing_ok=True)
+    return ended
+
+
+def _problems(read: Traces, tests: Collection[str], status: int) -> Iterator[Message]:
+    """Which of the ``tests`` have no figures, and why."""
+    for test, reason in read.damaged.items():
+        yield message("memory-benchmark-trace-unreadable", test=test, reason=reason)
+    missing = [test for test in tests if test not in read.figures and test not in read.damaged]
+    if status in WENT_WELL:
+        for test in missing:
+            yield message("memory-benchmark-failed", test=test)
+    else:
+        yield message("memory-pytest-failed", missing=len(missing), count=len(tests), status=status)
 
 
 def read_traces(folder: Path) -> Traces:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 from harness.errors import ExitCode, HarnessError
 
@@ -61,11 +62,22 @@ class SupervisedProcess:
             "remove": None if remove is None else str(remove),
             "control": None if control is None else str(control),
         }
+        self.pid = self._start(order)
+
+    @property
+    def supervisor_pid(self) -> int:
+        return self._supervisor.pid
+
+    def _start(self, order: dict[str, Any]) -> int:
+        """Let the supervisor start the command; its process id."""
         try:
             self._channel.send(order)
             if not self._channel.poll(_START_TIMEOUT_S):
                 raise TimeoutError(f"no response within {_START_TIMEOUT_S:g} s")
             response = self._channel.recv()
+            if "error" in response:
+                where, reason = order["command"][0], response["error"]
+                raise HarnessError("target-not-started", where=where, exit_code=ExitCode.BROKEN, reason=reason)
         except (EOFError, OSError) as error:
             self._abandon()
             reason = str(error) or "it ended"
@@ -73,16 +85,8 @@ class SupervisedProcess:
         except BaseException:  # raised again: an interrupt must leave no supervisor behind, either
             self._abandon()
             raise
-        if "error" in response:
-            self._abandon()
-            raise HarnessError(
-                "target-not-started", where=command[0], exit_code=ExitCode.BROKEN, reason=response["error"]
-            )
-        self.pid: int = response["pid"]
-
-    @property
-    def supervisor_pid(self) -> int:
-        return self._supervisor.pid
+        pid: int = response["pid"]
+        return pid
 
     def poll(self) -> int | None:
         """None while the first process runs; else its exit status, negative for a signal."""

@@ -13,7 +13,7 @@ import shlex
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,10 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
         return _failed(problems)
     user_classes = chosen_classes(scenario, names, left_out)
     if request.tags or request.exclude_tags:
-        environment = Environment(
-            user_classes=list(user_classes),
-            tags=list(request.tags) or None,
-            exclude_tags=list(request.exclude_tags) or None,
-        )
-        keep_tagged(environment)
-        if user_classes and not environment.user_classes:
+        tagged = _tagged(user_classes, request)
+        if user_classes and not tagged:
             return _failed([_nothing_tagged(request)])
-        user_classes = environment.user_classes
+        user_classes = tagged
     return {
         "description": {
             "path": str(files[0]),
@@ -82,6 +77,17 @@ def describe(request: DescribeRequest) -> dict[str, Any]:
             **_declared(scenario),
         }
     }
+
+
+def _tagged(user_classes: Sequence[type[User]], request: DescribeRequest) -> list[type[User]]:
+    """Those user classes that the tags leave a task."""
+    environment = Environment(
+        user_classes=list(user_classes),
+        tags=list(request.tags) or None,
+        exclude_tags=list(request.exclude_tags) or None,
+    )
+    keep_tagged(environment)
+    return list(environment.user_classes)
 
 
 def _failed(problems: list[HarnessError]) -> dict[str, Any]:

@@ -350,7 +350,7 @@ def test_what_cannot_be_reckoned_stops_no_later_report() -> None:
 
 def test_a_traced_request_is_kept_with_its_phase_and_times() -> None:
     recording = Recording()
-    recording.recorder.keeps_traced = True
+    recording.recorder.keep_traced()
     trace = bytes(range(16))
     recording.request(start_s=49.5, ms=1_000, context={"traceparent": traceparent(trace)})
     recording.starts[getcurrent()] = 50.0  # due then, in the open model
