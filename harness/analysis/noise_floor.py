@@ -3,7 +3,8 @@
 The variance of a figure between runs is that within a run (by its interval) plus that between runs, which is what is
 left of the runs' own scatter: the estimate by moments of a random-effects model (DerSimonian & Laird 1986). The change
 that is found with 95 % power is that of a two-sample t-test with the scatter as its noise: (t₀.₉₇₅ + t₀.₉₅) standard
-errors, with the degrees of freedom of the calibration.
+errors, with the degrees of freedom of the calibration. If a figure varied less than gates assume of any
+(:data:`harness.analysis.run_sets.FLOOR`), the interval of the gate is that of the assumption.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy.special import stdtrit
 
 from harness.analysis.equal_speed import at_equal_speed
 from harness.analysis.intervals import Z
+from harness.analysis.run_sets import FLOOR
 from harness.metrics import BENCH_METRICS, RUN_METRICS
 from harness.metrics.metric import Metric
 from harness.metrics.statistics import Exact
@@ -65,10 +67,11 @@ def _floor(
     scatter = float(values.std(ddof=1))
     within = min(own, scatter)
     between = math.sqrt(max(0.0, scatter**2 - within**2))
-    power = float(stdtrit(n - 1, 0.975) + stdtrit(n - 1, 0.95))
+    certainty, power = float(stdtrit(n - 1, 0.975)), float(stdtrit(n - 1, 0.95))
+    assumed = 0.0 if share else Z * FLOOR
 
     def change(deviation: float, runs: int = 1) -> float:
-        step = power * deviation * math.sqrt(1 / runs + 1 / _WINDOW)
+        step = (max(certainty * deviation, assumed) + power * deviation) * math.sqrt(1 / runs + 1 / _WINDOW)
         if share:
             return step
         return math.expm1(step) if metric.better == "lower" else -math.expm1(-step)

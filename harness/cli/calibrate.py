@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _ROUNDING = 1e-6
-"""A throughput that is the same in all runs still seems to vary by so little."""
+"""A share that is the same in all runs still seems to vary by so little."""
 
 
 @click.command()

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from harness.analysis.baseline_difference import against
 from harness.analysis.noise_floor import noise_floors
+from harness.metrics import RUN_METRICS
 from harness.record.calibration import NoiseFloor
 from harness.record.measurement import ALL, EndpointMeasurement, Interval, Measurement, PhaseMeasurement
 
@@ -69,3 +71,15 @@ def test_a_figure_without_a_bound_or_missing_in_a_run_is_not_an_error() -> None:
     (found,) = noise_floors(unbounded)
     assert found.within is None
     assert noise_floors([*unbounded, measured({})]) == []
+
+
+def test_no_limit_is_tighter_than_what_gates_can_show() -> None:
+    """Gates take runs to differ by more than memory did here."""
+    memory = [measured({"rss_max": Interval(value=22 + 0.001 * number, low=22, high=22.01)}) for number in range(5)]
+    (found,) = noise_floors(memory)
+    window = [Interval(value=22, low=22, high=22)] * 10
+    baseline, seen = against(window[0], window, RUN_METRICS["rss_max"])
+    assert seen.high is not None
+    assert seen.high / baseline - 1 < found.limit < 0.05
+    assert found.detectable == found.limit
+    assert found.between < 0.001
