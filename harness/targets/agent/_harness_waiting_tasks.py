@@ -144,7 +144,10 @@ def _joined(asyncio: Any, frame: Any, awaited: Any) -> list[Any]:
         return []
     name, attribute = _JOINS[frame.f_code.co_name]
     kept = frame.f_locals.get(name)
-    kept = getattr(kept, attribute, None) if attribute else kept
+    if attribute:
+        from inspect import getattr_static  # asyncio has imported it
+
+        kept = getattr_static(kept, attribute, None)  # of an object of the target's own, it may be computed
     return [kept] if isinstance(kept, asyncio.Task) else list(kept) if isinstance(kept, (set, list)) else []
 
 

@@ -170,6 +170,36 @@ asyncio.run(main())
     assert loops == {True: 1, False: 0}
 
 
+def test_no_attribute_of_the_targets_own_objects_is_computed(tmp_path: Path) -> None:
+    computed = tmp_path / "computed"
+    code = f"""
+import asyncio, threading
+
+class Context:
+    @property
+    def _tasks(self):
+        open({str(computed)!r}, "w").close()
+
+    async def __aenter__(self):
+        pass
+
+    async def __aexit__(self, *_):
+        await asyncio.get_running_loop().create_future()
+
+async def main():
+    async with Context():
+        pass
+
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+asyncio.run(main())
+"""
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+        (stack,) = wait_until(lambda: agent.waiting_tasks().stacks)
+    assert functions(stack) == ["main", "__aexit__"]
+    assert not computed.exists()
+
+
 def test_of_very_many_tasks_a_part_counts_for_all(tmp_path: Path) -> None:
     code = """
 import asyncio, threading
