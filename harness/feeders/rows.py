@@ -12,8 +12,11 @@ import mmap
 import struct
 from array import array
 from collections.abc import Iterator
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from uuid import UUID
 
 import msgpack
 import numpy as np
@@ -22,6 +25,8 @@ import numpy.typing as npt
 _MAGIC = b"HARNROWS"
 _FOOTER = struct.Struct("<QQQ8s")
 _BUFFER_BYTES = 1 << 20
+_TEXTS = (date, time, timedelta, Decimal, UUID, int)
+"""Integers: those of more than 64 bits."""
 _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -37,13 +42,16 @@ class RowsWriter:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._pack = msgpack.Packer(default=str, unicode_errors="surrogatepass").pack
+        self._pack = msgpack.Packer(default=_text, unicode_errors="surrogatepass").pack
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._begins = array("Q", [0])
 
     def add(self, row: Any) -> None:
-        """Append a row: a mapping, or any other value of msgpack. What msgpack does not know becomes its text."""
+        """Append a row: a mapping, or any other value of msgpack. Times, decimals, UUIDs and long integers become texts.
+
+        Raises ``TypeError``, ``ValueError`` or ``OverflowError`` for any other value.
+        """
         packed = self._pack(row)
         self._buffer += packed
         self._begins.append(self._begins[-1] + len(packed))
@@ -67,6 +75,13 @@ class RowsWriter:
         self._file.write(_FOOTER.pack(rows, begin, shuffled_by is not None, _MAGIC))
         self._file.flush()
         return Written(rows, self._digest.hexdigest())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, _TEXTS):
+        return str(value)
+    # Of a set, the text would be in another order in each process; of an object, it is often an address.
+    raise TypeError(f"a {type(value).__name__} is no JSON value")
 
 
 def _order(rows: int, seed: str) -> npt.NDArray[np.int64]:

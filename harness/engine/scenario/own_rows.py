@@ -30,7 +30,10 @@ def write_rows(files: list[Path], number: int, path: str, shuffled_by: str | Non
             for count, row in enumerate(feeder.source):
                 if count >= MOST_ROWS:
                     raise HarnessError("feeder-endless", where=where, most=MOST_ROWS)
-                writer.add(row)
+                try:
+                    writer.add(row)
+                except (TypeError, ValueError, OverflowError) as error:
+                    raise HarnessError("feeder-row-invalid", where=where, row=count + 1, error=error) from error
             return writer.close(shuffled_by)._asdict()
     except HarnessError as error:
         return {"problem": error.to_data()}

@@ -151,6 +151,8 @@ def test_arguments_that_make_no_sense_are_named_with_the_call(tmp_path: Path, fe
         ("'ragged.csv'", "feeder-row-ragged", "ragged.csv:2"),
         ("[]", "feeder-empty", "scenario.py:6"),
         ("({'id': 1 / n} for n in range(2))", "feeder-rows-raised", "scenario.py:6"),
+        ("[{'tags': {'a', 'b'}}]", "feeder-row-invalid", "scenario.py:6"),
+        ("[{'id': object()}]", "feeder-row-invalid", "scenario.py:6"),
     ],
 )
 def test_rows_that_cannot_be_read_are_named_before_the_load(tmp_path: Path, feeder: str, code: str, where: str) -> None:
