@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from harness.messages import Message
+from harness.messages import Message, message
 from harness.metrics import CONTRACT_METRICS
 from harness.metrics.contract import CheckedAgainstContract
 from harness.plan.duet import B
@@ -56,7 +56,9 @@ def contract_of(run: RunRecording) -> ContractSummary | None:
 
 
 def contract_warnings(found: ContractSummary | None) -> Iterator[Message]:
-    """The operations whose responses could not be checked."""
+    """That no response belongs to an operation, and the operations whose responses could not be checked."""
+    if found is not None and found.matches_nothing:
+        yield message("contract-matches-nothing", checked=found.checked)
     for one in found.given_up if found is not None else ():
         yield Message(_GIVEN_UP[one.why], {"operation": one.operation, "status": one.status})
 

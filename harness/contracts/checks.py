@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message as Headers
 from email.parser import BytesHeaderParser
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from harness.contracts.document import Document, Json
-from harness.contracts.operations import HeaderPromise, Operation, Operations, ResponsePromise, is_json
+from harness.contracts.media_types import best, is_json, media_type
+from harness.contracts.operations import HeaderPromise, Operation, Operations, ResponsePromise
 from harness.contracts.schemas import SchemaBreach, Schemas, TooSlow, general_path
 from harness.record.redaction import REDACTED, is_secret, redacted
 from harness.record.sampled_responses import SampledResponse
@@ -84,9 +84,9 @@ class Contract:
     def check(self, response: SampledResponse) -> Checked:
         """What is wrong with a response, by the checks that are on."""
         headers = _PARSER.parsebytes(response.headers.partition(b"\r\n")[2])
-        media_type = str(headers.get("content-type", "")).partition(";")[0].strip().lower()
+        content_type = str(headers.get("content-type", ""))
         operation = self.operations.find(response.method, response.url)
-        checked = Checked(operation, media_type=media_type)
+        checked = Checked(operation, media_type=media_type(content_type).name)
         if operation is None:
             problem = "the document has no such operation"
             self._add(checked, [FoundBreach("operation", "request", "missing", problem)])
@@ -99,7 +99,7 @@ class Contract:
         checked.documented = promise.key
         try:
             self._add(checked, self._headers(promise, headers))
-            self._add(checked, self._body(promise, response, media_type))
+            self._add(checked, self._body(promise, response, content_type))
         except TooSlow:
             checked.skipped = "pattern"
         return checked
@@ -132,27 +132,29 @@ class Contract:
         # Of those that are wrong, one with a wrong format alone is meant.
         return [] if not all(found) else min(found, key=lambda breaches: not all(one.is_format for one in breaches))
 
-    def _body(self, promise: ResponsePromise, response: SampledResponse, media_type: str) -> Iterator[FoundBreach]:
+    def _body(self, promise: ResponsePromise, response: SampledResponse, content_type: str) -> Iterator[FoundBreach]:
         if not promise.content or response.method == "HEAD" or response.status in _NO_BODY:
             return
-        if response.body == b"" and not media_type:
+        if response.body == b"" and not content_type:
             yield FoundBreach("body", "body", "required", "is empty")
             return
-        best = _best(promise.content, media_type)
-        if best is None:
+        key = best(promise.content, content_type)
+        if key is None:
             problem = f"is not documented ({', '.join(promise.content)})"
-            yield FoundBreach("content-type", "header Content-Type", "missing", problem, media_type)
+            yield FoundBreach(
+                "content-type", "header Content-Type", "missing", problem, redacted(content_type[:_LONGEST_VALUE])
+            )
             return
-        schema = promise.content[best]
+        schema = promise.content[key]
         if response.body is None or schema is None:
             return
-        if is_json(media_type):
+        if is_json(content_type):
             try:
                 value = parse_json(response.body)
             except (ValueError, RecursionError):
                 yield FoundBreach("body", "body", "json", "is not JSON")
                 return
-        elif media_type.startswith("text/"):
+        elif content_type.strip().lower().startswith("text/"):
             value = response.body.decode("utf-8", "replace")
         else:
             return
@@ -184,12 +186,6 @@ def _shown(value: Json, names: Iterable[str]) -> str:
     except (ValueError, RecursionError):
         return ""
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def _best(content: Mapping[str, str | None], media_type: str) -> str | None:
-    """The key that describes a media type best: itself, its range, then any."""
-    fitting = [key for key in content if fnmatchcase(media_type, key)]
-    return min(fitting, key=lambda key: key.count("*"), default=None)
 
 
 def _simple_readings(text: str) -> list[Json]:

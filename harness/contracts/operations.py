@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from harness.contracts.document import Document, Json, step
+from harness.contracts.media_types import is_json
 from harness.errors import HarnessError
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -176,7 +177,7 @@ class _Reader:
         for media_type in self._map(step(place, "content")) if "content" in response else ():
             below = step(place, "content", media_type)
             has_schema = "schema" in self._map(below)
-            content[media_type.partition(";")[0].strip().lower()] = step(below, "schema") if has_schema else None
+            content[media_type.strip().lower()] = step(below, "schema") if has_schema else None
         names = self._map(step(place, "headers")) if "headers" in response else {}
         headers = [self._header(name, step(place, "headers", name)) for name in names if name.lower() != "content-type"]
         return ResponsePromise(key, content, headers)
@@ -209,9 +210,3 @@ class _Reader:
 
     def _map(self, at: str) -> Mapping[str, Json]:
         return self._resolved(at)[1]
-
-
-def is_json(media_type: str) -> bool:
-    """Whether bodies of that media type are JSON: ``application/json``, ``application/problem+json``."""
-    name = media_type.partition(";")[0].strip().lower()
-    return name.endswith(("/json", "+json"))

@@ -48,8 +48,9 @@ class RowsWriter:
         self._begins = array("Q", [0])
 
     def add(self, row: Any) -> None:
-        """Append a row: a mapping, or any other value of msgpack. Times, decimals, UUIDs and long integers become texts.
+        """Append a row: a mapping, or any other value of msgpack.
 
+        Times, decimals, UUIDs and integers of more than 64 bits become texts.
         Raises ``TypeError``, ``ValueError`` or ``OverflowError`` for any other value.
         """
         packed = self._pack(row)

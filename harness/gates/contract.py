@@ -51,7 +51,7 @@ def _of_document(found: ContractSummary | None) -> GateResult:
 
 
 def why_not_held(found: ContractSummary) -> Message | None:
-    """Why no gate on breaches can pass: some checks were aborted or cut short."""
+    """Why no gate on breaches can pass: some checks were aborted or cut short, or none was possible."""
     conformed = found.checked - found.breached
     if found.given_up:
         operations = list(dict.fromkeys(one.operation for one in found.given_up))
@@ -60,4 +60,4 @@ def why_not_held(found: ContractSummary) -> Message | None:
         return message("contract-checks-cut-short", checked=conformed)
     if too_slow := found.skipped.get("pattern"):
         return message("contract-pattern-too-slow", count=too_slow)
-    return None
+    return message("contract-matches-nothing", checked=found.checked) if found.matches_nothing else None

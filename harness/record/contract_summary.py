@@ -77,3 +77,8 @@ class ContractSummary(BaseModel):
     def seen(self) -> list[OperationCoverage]:
         """The operations that the scenario used."""
         return [operation for operation in self.operations if operation.statuses]
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether no response belongs to an operation of the document."""
+        return self.checked > 0 and not self.seen

@@ -213,6 +213,16 @@ def test_headers_are_read_as_their_schema_means_them(schema: Any, value: str, ru
     assert [(check, path) for check, path, _ in breaches] == ([("headers", "header X-Left")] if rule else [])
 
 
+def test_media_types_that_differ_in_parameters_are_told_apart() -> None:
+    content = {f"application/json; v={v}": {"schema": {"type": kind}} for v, kind in ((1, "integer"), (2, "string"))}
+    against = document({"/things": {"get": {"responses": {"200": {"description": "", "content": content}}}}})
+    assert found(against, response(1, content_type="application/json; v=1")) == []
+    assert found(against, response("a", content_type='Application/JSON;charset=utf-8;V="2"')) == []
+    assert found(against, response(1, content_type="application/json; v=2")) == [("body", "body", "type")]
+    for other in ("application/json; v=3", "application/json"):
+        assert found(against, response(1, content_type=other))[0][0] == "content-type"
+
+
 @pytest.mark.parametrize("content_type", ["application/json; title=ü", "application/jsön"])
 def test_a_content_type_may_have_any_characters(content_type: str) -> None:
     breaches = found(promising({"type": "integer"}), response("a", content_type=content_type))

@@ -55,6 +55,16 @@ def test_one_breach_fails_the_run(tmp_path: Path) -> None:
     assert [cause.what.code for cause in explanation.causes] == ["cause-contract"]
 
 
+def test_responses_of_no_operation_prove_nothing(tmp_path: Path) -> None:
+    """As if the base path were wrong, and `operation` not among the checks."""
+    folder = recorded(tmp_path, "p95 < 10s", gate("contract_breaches <= 0", "later"))
+    write_checks(folder, second([responses(1, 1, operation="", documented="")]))
+    summary = judge(folder)
+    assert "contract-matches-nothing" in [notice.code for notice in summary.notices]
+    (result,) = (one for one in summary.gates if "contract" in one.require)
+    assert (result.status, result.code) == ("inconclusive", "contract-matches-nothing")
+
+
 def test_a_breach_is_reported_once(tmp_path: Path) -> None:
     folder = recorded(tmp_path, "p95 < 10s", gate("contract_breaches <= 0", "later"))
     found = [breach(1, 1, seen=9, path="body.price"), breach(1, 1, seen=1, path="body.rare", value="7")]
