@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from harness.messages import Message, message
 from harness.plan.bench import BenchGate, BenchPlan
 from harness.plan.model.run import Gate, RunPlan
 from harness.record.environment import Environment
-from harness.record.run_folder import RunFolder, read_model, write_json, write_text
+from harness.record.run_folder import RunFolder, read_model, require_writable, write_json, write_text
 from harness.record.suite import write_history
 from harness.record.summary import Summary
 from harness.recording import BenchRecording, RunRecording, open_recording
@@ -45,6 +46,10 @@ def conclude(
     """
     warnings = [*warnings]
     recording = open_recording(folder)
+    if store.is_gone:
+        warnings.append(message("store-deleted", store=store.shown))
+        with suppress(HarnessError):  # which storing the run reports
+            open_store(None, folder.path.parent).close()
     try:
         # A run that began later may have ended first.
         started_at = datetime.fromisoformat(recording.started_at)
@@ -69,7 +74,7 @@ def conclude(
         )
         store.record_run(entry)
     except HarnessError as error:
-        warning = message("run-not-stored", error=error.message)
+        warning = message("run-not-stored", store=store.shown, error=error.message)
         summary = write_results(folder, summary, warnings=[warning], recording=recording)
     return summary
 
@@ -109,6 +114,7 @@ def judge_again(folder: RunFolder, gates: Gates | None = None) -> Summary:
     If it had no baseline at its end, gates are compared with the one that the store has now, else with that one; a
     warning says so where the store has another by now. A run that was killed before it was judged gets its tables, too.
     """
+    require_writable(folder)
     recording = open_recording(folder)
     if not folder.summary.exists():
         recording.write_tables()
@@ -182,6 +188,7 @@ def _reads_a_baseline(gate: Gate | BenchGate) -> bool:
 
 def draw_again(folder: RunFolder) -> None:
     """Write the reports again; a run that was killed before it was judged is judged first."""
+    require_writable(folder)
     if folder.summary.exists():
         write_reports(folder)
     else:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from harness.errors import HarnessError, first_problem
+from harness.errors import ExitCode, HarnessError, first_problem
 from harness.messages import Option
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -162,7 +162,8 @@ def out_option(reports: Path) -> str:
 def marked_as_running(folder: RunFolder) -> Iterator[None]:
     """Mark the run as in progress until this block ends, or this process, however it ends.
 
-    An error of the disk without a file, as of every write, gets the folder.
+    An error of the disk without a file, as of every write, gets the folder. Raises :class:`HarnessError` if the folder
+    is gone.
     """
     path = folder.path / LOCK
     with path.open("w") as file:
@@ -170,11 +171,19 @@ def marked_as_running(folder: RunFolder) -> Iterator[None]:
         try:
             yield
         except OSError as error:
+            if not folder.path.is_dir():
+                raise HarnessError("run-folder-gone", where=str(folder.path), exit_code=ExitCode.BROKEN) from error
             if error.errno in _DISK_ERRORS and error.filename is None:
                 error.filename = str(folder.path)
             raise
         finally:
             path.unlink(missing_ok=True)
+
+
+def require_writable(folder: RunFolder) -> None:
+    """Raises :class:`HarnessError` if nothing can be written to the folder."""
+    if not os.access(folder.path, os.W_OK):
+        raise HarnessError("run-folder-read-only", where=str(folder.path))
 
 
 def is_running(folder: RunFolder, *, in_doubt: bool = True) -> bool:

@@ -135,6 +135,11 @@ class Database:
         """The store as people may see it: its file, or its URL without the password."""
         return self._address.shown
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its file was deleted or moved since it was opened."""
+        return self._address.file is not None and not self._address.file.exists()
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
