@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.baseline_difference import against
+from harness.analysis.capacity import steps_of
 from harness.analysis.comparability import beside_baseline
 from harness.analysis.faults import under_fault
 from harness.analysis.intervals import FEWEST, requests_to_bound, requests_to_show
@@ -19,6 +20,7 @@ from harness.metrics import TARGET_METRICS
 from harness.metrics.formatting import Amount
 from harness.metrics.statistics import Maximum, Mean, Proportion, Quantile
 from harness.plan.model.run import Gate
+from harness.plan.phases.base import Level
 from harness.record.gate_result import Settle
 from harness.record.measurement import ALL, EndpointMeasurement, Interval
 from harness.record.phase_summary import PhaseSummary
@@ -60,6 +62,10 @@ class RunDoubt:
         if comparison.measures.needs == "steps":
             if self.record.plan.search is not None and self.summary.cut_short and self.run.journal.end_reason == "done":
                 return message("gate-search-cut-short", how=self.summary.cut_short, **figures)
+            lowest = min(step.level for step in steps_of(self.record, self.run.journal))
+            if found.observed.value == 0 and found.limit < lowest:
+                level = str(Level(self.record.plan.model, lowest))
+                return message("gate-capacity-below-levels", lowest=level, **figures)
             return message("gate-capacity-uncertain", **figures)
         if requests < needed and comparison.measures.needs == "checks":
             return message("gate-too-few-checks", checks=requests, seconds=seconds, needed=needed, **figures)

@@ -116,6 +116,12 @@ class Comparison(Requirement):
         statistic: object = self.measures.statistic
         return statistic if isinstance(statistic, SeriesFigure) else None
 
+    def holds_all_over(self, low: float, high: float | None, limit: float) -> bool | None:
+        holds = super().holds_all_over(low, high, limit)
+        # The upper end of a capacity is a level that broke: the capacity is below it.
+        broke_at_limit = self.measures.needs == "steps" and not self.is_upper and high == limit
+        return False if holds is None and broke_at_limit else holds
+
     @property
     def percent(self) -> bool:
         """Whether ``value`` is a share of the baseline's figure."""

@@ -79,6 +79,23 @@ def test_a_stress_phase_has_a_capacity_that_gates_and_reports_read(tmp_path: Pat
     assert measured.endpoints[ALL].figures.keys() == {"capacity"}
 
 
+def test_a_level_that_broke_for_certain_is_above_the_capacity(tmp_path: Path) -> None:
+    folder = record_run(
+        tmp_path, phases=[STEPS], gates=[gate("capacity >= 150/s")], latency=overloaded_at(20.25), held_steps=2,
+        requests_per_user_s=1,
+    )  # fmt: skip
+    assert [result.code for result in judge(folder).gates] == ["gate-under-limit"]
+
+
+def test_a_limit_below_the_lowest_level_takes_a_lower_one(tmp_path: Path) -> None:
+    folder = record_run(
+        tmp_path, phases=[STEPS], gates=[gate("capacity >= 20/s")], latency=overloaded_at(0.0), held_steps=0,
+        requests_per_user_s=1,
+    )  # fmt: skip
+    (result,) = judge(folder).gates
+    assert (result.code, result.params["lowest"]) == ("gate-capacity-below-levels", "50 arrivals/s")
+
+
 def test_a_gate_on_a_search_that_ran_out_of_time_asks_for_more(tmp_path: Path) -> None:
     search = STEPS.model_copy(update={"kind": "search", "search": SearchRange(start=50, to=150, shortest_s=10)})
     folder = record_run(
