@@ -62,10 +62,7 @@ class TaskLooks:
                 continue
             self.cost_s += found.cost_s
             self._looks[agent.pid] += 1
-            if found.loops:
-                self._counts[agent.pid].update(found.stacks)
-            else:
-                self._agents.remove(agent)
+            self._counts[agent.pid].update(found.stacks)  # without an event loop, none: it may run one a request
         for pid in self._ended:  # where nothing waits any more
             self._looks[pid] += 1
         return self.cost_s - before_s

@@ -7,7 +7,6 @@ awaits is followed from outside, by the attributes that :mod:`inspect` documents
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 from collections import Counter
@@ -25,9 +24,6 @@ _OPAQUE = {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow
 _RUN = {"run_forever", "run_until_complete"}
 _JOINS = {"wait_for": ("fut", ""), "_wait": ("fs", ""), "__aexit__": ("self", "_tasks")}
 """Functions of asyncio and anyio that wait for tasks: the variable that has them, and its attribute."""
-_loops: dict[int, list[Any]] = {}
-"""The event loops that were found last, by process: a forked one has the objects of those of its parent."""
-
 _frames: dict[tuple[int, int], tuple[str, Any]] = {}
 """How a frame is written, by its code's id and its last instruction; with the code, so that the id stays its own."""
 _MOST_FRAMES = 10_000
@@ -42,33 +38,34 @@ def look() -> dict[str, Any]:
     began_s = time.thread_time()
     asyncio = sys.modules.get("asyncio")
     stacks: Counter[str] = Counter()
-    loops: list[Any] = []
-    if asyncio is not None:
-        for loop in (loops := _find_loops(asyncio)):
-            stacks.update(_waiting(asyncio, loop))
+    loops = [] if asyncio is None else _running_loops(asyncio)
+    for loop in loops:
+        stacks.update(_waiting(asyncio, loop))
     if len(_frames) > _MOST_FRAMES:  # of code that is generated again and again
         _frames.clear()
     return {"loops": len(loops), "stacks": stacks, "cost_s": time.thread_time() - began_s}
 
 
-def _find_loops(asyncio: Any) -> list[Any]:
+def _running_loops(asyncio: Any) -> list[Any]:
     """Each stands in a local variable of a function that runs it."""
-    pid = os.getpid()
-    _loops[pid] = loops = [loop for loop in _loops.get(pid, []) if loop.is_running()]
-    if loops:
-        return loops
+    loops: list[Any] = []
+    others = set()  # the ids of code that runs none: hundreds of threads have the same functions on their stacks
     for innermost in sys._current_frames().values():
         frame: Any = innermost
         while frame is not None:
             code = frame.f_code
-            if code.co_name == "_launch":  # multiprocessing forked here: what is below belongs to the parent
+            if id(code) in others:
+                pass
+            elif code.co_name == "_launch":  # multiprocessing forked here: what is below belongs to the parent
                 break
-            if code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
+            elif code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
                 for value in list(frame.f_locals.values()):
                     # By its type: an attribute of the target's objects may be computed when it is read.
                     loop = value._loop if type(value) is getattr(asyncio, "Runner", None) else value
                     if issubclass(type(loop), asyncio.AbstractEventLoop) and loop.is_running() and loop not in loops:
                         loops.append(loop)
+            else:
+                others.add(id(code))
             frame = frame.f_back
     return loops
 

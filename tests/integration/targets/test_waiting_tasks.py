@@ -215,3 +215,37 @@ asyncio.run(main())
         (agent,) = target.agents()
         counted = wait_until(lambda: (seen := sum(agent.waiting_tasks().stacks.values())) > 2900 and seen)
     assert counted == pytest.approx(3001, rel=0.01)
+
+
+LOOP_A_REQUEST = """
+import asyncio, threading
+async def wait(seconds):
+    await asyncio.sleep(seconds)
+def run():
+    while True:
+        asyncio.run(wait(0.001))
+        threading.Event().wait(0.05)
+threading.Thread(target=serve, args=sys.argv[1:], daemon=True).start()
+threading.Thread(target=run, daemon=True).start()
+asyncio.run(wait(60))
+"""
+
+
+def test_event_loops_that_run_for_one_request_each_are_seen_beside_others(tmp_path: Path) -> None:
+    with start_target(script_target(tmp_path, LOOP_A_REQUEST), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+        wait_until(lambda: agent.waiting_tasks().loops == 1)
+        assert wait_until(lambda: agent.waiting_tasks().loops == 2)
+
+
+def test_a_process_is_looked_at_again_if_it_had_no_event_loop(tmp_path: Path) -> None:
+    code = LOOP_A_REQUEST.replace("asyncio.run(wait(60))", "threading.Event().wait()")
+    with start_target(script_target(tmp_path, code), run_folder(tmp_path)) as target:
+        (agent,) = target.agents()
+        looks = TaskLooks([agent], rate_hz=1000)
+
+        def seen() -> str:
+            looks.look_until(time.monotonic() + 0.1, threading.Event())
+            return looks.raw_by_pid(1e6)[agent.pid]
+
+        assert "wait" in wait_until(seen)
