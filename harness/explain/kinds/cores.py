@@ -36,9 +36,9 @@ def causes(question: Question) -> Iterator[Cause]:
     found = contamination_of(record, question.run)
     if not found.count or (found.leaves_enough and question.family != "capacity"):
         return
-    lost, per_request_ms = _lost(measured)
+    lost, per_request_ms = lost_to_others(measured)
     if question.is_compared and per_request_ms is not None:
-        before = [each for phase in question.earlier if (each := _lost(phase)[1]) is not None]
+        before = [each for phase in question.earlier if (each := lost_to_others(phase)[1]) is not None]
         per_request_ms -= sum(before) / len(before) if before else 0.0
     seconds = [f"{start}–{end} s" for start, end in spans_of(found.numbers)]
     where: dict[str, object] = {"phase": record.plan.name, "seconds": seconds, "others": found.others_cores}
@@ -59,7 +59,7 @@ def causes(question: Question) -> Iterator[Cause]:
         yield cause.model_copy(update={"sure": sure})
 
 
-def _lost(phase: PhaseMeasurement) -> tuple[float | None, float | None]:
+def lost_to_others(phase: PhaseMeasurement) -> tuple[float | None, float | None]:
     """The largest share (0…1) of the time it wanted a core that the target lost to others; and that per request.
 
     Neither is known of a phase of steps.

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from harness.analysis.functions import parse_frame
 from harness.analysis.profiles import busy_stacks, profiles_of
 from harness.analysis.wait_kinds import serving
-from harness.explain.kinds.saturation import is_crowded, saturated, was_as_busy
+from harness.explain.kinds.cores import lost_to_others
+from harness.explain.kinds.saturation import crowds_itself, is_crowded, saturated, was_as_busy
 from harness.explain.questions import Question
 from harness.messages import message
 from harness.metrics.formatting import Amount, Estimate
@@ -25,6 +26,8 @@ _SMALL = 0.1
 """Where requests wait for each other, a function that grew by less than this share of the first one is not named."""
 _MUCH = 0.3
 """Of the CPU time: a function that takes less is no cause without a baseline."""
+_MOSTLY, _LITTLE = 0.5, 0.1
+"""Of the response time."""
 _FEW = 20
 """Samples: one alone would say that a function takes all of the CPU time."""
 
@@ -98,9 +101,23 @@ def _costliest(question: Question) -> Iterator[Cause]:
         line = max((line for (name, line) in lines if name == key), key=lambda line: lines[key, line])
         place = Place(function=function.function, file=function.file, line=line or None)
         ms = clock_ms * share
+        if _mostly_waits(question, ms):
+            return
         # Where requests wait for a core, or for each other, that is a small part of what it adds.
         own_ms = None if question.family != "cpu" and is_crowded(question) else Interval.exactly(ms)
         what = message("cause-cpu-most", place=str(place), ms=Amount(ms, "ms"), share=Amount(100 * share, "%"))
         saturation = saturated(question)
         evidence = [] if saturation is None else [saturation]
         yield question.cause("cpu", what, ms=own_ms, place=place, sure=False, evidence=evidence)
+
+
+def _mostly_waits(question: Question, ms: float) -> bool:
+    """Whether requests mostly wait for something else than a function that takes ``ms`` of CPU time."""
+    whole, measured = question.response_ms, question.measured
+    if question.family == "cpu" or whole is None or measured is None or crowds_itself(question):
+        return False
+    lost, lost_ms = lost_to_others(measured)
+    waited_ms = sum(wait.ms.value for wait in measured.waits or []) + (lost_ms or 0.0)
+    # While others have the cores, a function takes longer than its CPU time.
+    takes_ms = ms / max(1 - (lost or 0.0), ms / whole.value)
+    return waited_ms > _MOSTLY * whole.value and takes_ms < _LITTLE * whole.value

@@ -60,10 +60,16 @@ def is_crowded(question: Question) -> bool:
     """Whether threads mostly waited for the GIL, or for one of the cores: then all other waits get longer."""
     if question.record is None or question.measured is None:
         return False
-    if saturated(question) is not None:
-        return True
     machine = question.measured.resources.get("machine", {})
-    if "cores" in machine and machine["cpu_percent"].mean >= 100 * FULL * machine["cores"].mean:
+    full = "cores" in machine and machine["cpu_percent"].mean >= 100 * FULL * machine["cores"].mean
+    return full or crowds_itself(question)
+
+
+def crowds_itself(question: Question) -> bool:
+    """Whether the target's own CPU time is what its threads mostly waited for."""
+    if question.record is None or question.measured is None:
+        return False
+    if saturated(question) is not None:
         return True
     profile, sampled = _python_profile(question), question.measured.profile
     if profile is None or sampled is None:

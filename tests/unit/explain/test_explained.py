@@ -130,6 +130,40 @@ def test_where_requests_wait_for_a_core_the_costliest_function_may_be_the_cause_
     ]
 
 
+@pytest.mark.parametrize(("waiting", "named"), [(10, True), (400, False)])
+def test_where_requests_mostly_wait_the_costliest_function_is_no_cause(
+    tmp_path: Path, waiting: int, named: bool
+) -> None:
+    """It takes 57 % of the CPU time, 1.3 ms of 23; if 400 threads of 5 s are seen to wait, a request waits for 160."""
+    stacks = [Stack(RANK, 400), Stack((*SERVE, "list_products (shop/app.py:80)"), 300)]
+    options: dict[str, Any] = {
+        "profiles": Profiles(cpu={"steady": stacks}),
+        "gates": ["p95 < 5ms"],
+        "sampled": busy(23, 60),
+    }
+    folder = run_of(tmp_path, "now", **options)
+    with_profile(folder, "waits", {LOCKED: [waiting] * 6})
+    (found,) = explanations(folder)
+    assert any(cause.kind == "cpu" for cause in found.causes) == named
+
+
+@pytest.mark.parametrize(("others", "named"), [(2.0, True), (190.0, False)])
+def test_where_others_took_the_cores_a_short_function_is_no_cause(tmp_path: Path, others: float, named: bool) -> None:
+    """It takes 0.3 ms of 34 on a core; of the rest, requests wait for a core for 19 ms."""
+    stacks = [Stack(RANK, 100), Stack((*SERVE, "list_products (shop/app.py:80)"), 70)]
+    readings = {
+        "target": {"cpu_percent": 23.0, "waiting_percent": 300.0},
+        "machine": {"cpu_percent": 195.0, "others_percent": others, "cores": 2.0},
+    }
+    options: dict[str, Any] = {
+        "profiles": Profiles(cpu={"steady": stacks}),
+        "gates": ["p95 < 5ms"],
+        "sampled": lambda _: readings,
+    }
+    (found,) = explanations(run_of(tmp_path, "now", ms=30, **options))
+    assert any(cause.kind == "cpu" for cause in found.causes) == named
+
+
 def test_what_starts_a_server_is_not_charged_with_what_the_server_does(tmp_path: Path) -> None:
     stacks = [Stack((*SERVE, "parse (uvicorn/http.py:7)"), 1600), Stack(RANK, 200)]
     folder = run_of(tmp_path, "now", profiles=Profiles(cpu={"steady": stacks}), gates=["p95 < 5ms"])
