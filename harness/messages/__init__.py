@@ -151,7 +151,7 @@ class _Formatter(Formatter):
     """:meth:`str.format` with two more conversions, and counts.
 
     ``{value!q}`` quotes a value as a user would write it; ``{choices!o}`` joins texts with commas and "or";
-    ``{count:n request}`` is "1 request" or "1,200 requests".
+    ``{count:n request}`` is "1 request" or "1,200 requests", and of a mean "1.5 requests".
     """
 
     def __init__(self, style: OptionStyle) -> None:
@@ -169,7 +169,8 @@ class _Formatter(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         if format_spec.startswith("n "):
-            return f"{value:,} {format_spec[2:]}{'' if value == 1 else 's'}"
+            number = f"{value:.3g}" if isinstance(value, float) else f"{value:,}"
+            return f"{number} {format_spec[2:]}{'' if number == '1' else 's'}"
         return format(_shown(value, self._style), format_spec)
 
 

@@ -156,6 +156,9 @@ def test_many_problems_survive_the_way_from_a_child() -> None:
     ]
 
 
-@pytest.mark.parametrize(("count", "shown"), [(0, "0 workers"), (1, "1 worker"), (1200, "1,200 workers")])
-def test_a_count_agrees_with_what_is_counted(count: int, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "0 workers"), (1, "1 worker"), (1200, "1,200 workers"), (1.0, "1 worker"), (1.04, "1.04 workers")],
+)
+def test_a_count_agrees_with_what_is_counted(count: float, shown: str) -> None:
     assert filled("{count:n worker}", {"count": count}, str) == shown
