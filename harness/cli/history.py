@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,7 @@ def _history(
 ) -> History:
     from harness.analysis.history import about_their_steps, series_of
     from harness.plan.model.run import DUET
+    from harness.record.measurement import phase_title
     from harness.store.windows import Key
 
     stored = stored_runs(store, scenario)
@@ -84,6 +86,12 @@ def _history(
         runs=[run for run, _ in runs],
         series=about_their_steps(series_of(runs, metrics=metrics, accepted=accepted), [run for run, _ in runs]),
         accepted=accepted,
+        beside_others=Counter(
+            phase_title(phase.name, phase.variant)
+            for _, measurement in runs
+            for phase in measurement.phases
+            if phase.too_contaminated
+        ),
     )
 
 

@@ -70,6 +70,8 @@ class History(_Part):
     """The earliest first."""
     series: list[Series]
     accepted: list[Accepted] = []
+    beside_others: dict[str, int] = {}
+    """By phase, in how many runs other processes took the cores for most of it."""
 
     def to_json(self) -> str:
         """As JSON. Control characters are escaped: it may go to a terminal."""

@@ -32,7 +32,8 @@ class Steps(HistorySection):
         steps = [(series, step) for series in summary.series for step in series.steps]
         steps.sort(key=lambda found: found[1].after.started_at)
         items = [Cell(_sentence(series, step), "bad" if step.meaning == "worse" else None) for series, step in steps]
-        return [head, Items(items) if items else Paragraph("No figure took a step.")]
+        others = [Paragraph(_beside_others(phase, summary)) for phase in summary.beside_others]
+        return [head, Items(items) if items else Paragraph("No figure took a step."), *others]
 
 
 class Courses(HistorySection):
@@ -150,6 +151,14 @@ def _sentence(series: Series, step: Step) -> str:
     where = f"{series.phase}, {series.endpoint}" if series.endpoint else series.phase
     more = _beside(series, step) + (f"; accepted: {step.accepted.why}" if step.accepted else "")
     return f"{_named(series)} in {where}: {_amount(series, step)}, {step.meaning}, between {between}{more}"
+
+
+def _beside_others(phase: str, history: History) -> str:
+    of = f"{history.beside_others[phase]:,} of {counted(len(history.runs), 'run')}"
+    return (
+        f"In {of}, other processes took the cores for most of phase {phase}: "
+        "steps of response times and throughput there may come from them."
+    )
 
 
 def _beside(series: Series, step: Step) -> str:

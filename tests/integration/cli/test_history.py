@@ -100,6 +100,18 @@ def test_one_run_only_is_a_history_without_steps(store_url: str, tmp_path: Path)
     assert history(tmp_path, store_url, "flash_sale").exit_code == 0
 
 
+def test_runs_in_which_others_took_the_cores_are_counted(store_url: str, tmp_path: Path) -> None:
+    with open_store(store_url, tmp_path) as store:
+        for number in range(1, 4):
+            entry = make_entry(number)
+            assert entry.measurement is not None
+            entry.measurement.phases[1].too_contaminated = number < 3
+            store.record_run(entry)
+    assert history(tmp_path, store_url, "flash_sale", "--json").json["beside_others"] == {"held": 2}
+    said = history(tmp_path, store_url, "flash_sale")
+    assert "In 2 of 3 runs" in " ".join(said.err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
