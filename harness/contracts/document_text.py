@@ -43,15 +43,29 @@ def yaml_value(text: str, source: str) -> Any:
 
         yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            known = set()
-            for key, _ in node.value:  # as it is written: 200 and "200" are one key
-                if isinstance(key, yaml.ScalarNode) and key.value in known:
-                    raise HarnessError("key-twice", where=f"{source}:{key.start_mark.line + 1}", key=key.value)
-                known.add(key.value if isinstance(key, yaml.ScalarNode) else key)
-            return super().construct_mapping(node, deep=deep)
+        def construct_document(self, node: Any) -> Any:
+            waiting, seen = [node], set[int]()
+            while waiting:
+                each = waiting.pop()
+                if id(each) in seen:
+                    continue
+                seen.add(id(each))
+                if isinstance(each, yaml.SequenceNode):
+                    waiting += each.value
+                elif isinstance(each, yaml.MappingNode):
+                    require_once([key for key, _ in each.value if isinstance(key, yaml.ScalarNode)])
+                    waiting += [value for _, value in each.value]
+            return super().construct_document(node)
+
+    def require_once(keys: list[Any]) -> None:
+        known = set[str]()
+        for key in keys:  # as it is written: 200 and "200" are one key
+            if key.value in known:
+                raise HarnessError("key-twice", where=f"{source}:{key.start_mark.line + 1}", key=key.value)
+            known.add(key.value)
 
     for tag, pattern, first in (
+        ("merge", "<<", ["<"]),
         ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
         ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
         ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from harness.contracts.document import Document, Json, step
@@ -160,7 +160,7 @@ class _Reader:
             if self._document.draft == "3.1":
                 return Operation(method.upper(), path, {})
             raise HarnessError("contract-key-missing", where=self._document.where(place), key="responses")
-        responses = {}
+        responses: dict[str, ResponsePromise] = {}
         for status in self._map(step(place, "responses")):
             if status.startswith("x-"):
                 continue
@@ -168,16 +168,23 @@ class _Reader:
             if not _STATUS.fullmatch(status):
                 raise HarnessError("contract-status-invalid", where=self._document.where(below), status=status)
             key = status if status.lower() == "default" else status.upper()
-            responses[key] = self._response(key, below)
+            self._add(responses, key, self._response(key, below), step(place, "responses"))
         return Operation(method.upper(), path, responses)
+
+    def _add(self, known: dict[str, Any], key: str, value: Any, at: str) -> None:
+        """Two keys may differ only in upper and lower case, and only one would count."""
+        if key in known:
+            raise HarnessError("key-twice", where=self._document.where(at), key=key)
+        known[key] = value
 
     def _response(self, key: str, at: str) -> ResponsePromise:
         place, response = self._resolved(at)
-        content = {}
+        content: dict[str, str | None] = {}
         for media_type in self._map(step(place, "content")) if "content" in response else ():
             below = step(place, "content", media_type)
             has_schema = "schema" in self._map(below)
-            content[media_type.strip().lower()] = step(below, "schema") if has_schema else None
+            schema = step(below, "schema") if has_schema else None
+            self._add(content, media_type.strip().lower(), schema, step(place, "content"))
         names = self._map(step(place, "headers")) if "headers" in response else {}
         headers = [self._header(name, step(place, "headers", name)) for name in names if name.lower() != "content-type"]
         return ResponsePromise(key, content, headers)

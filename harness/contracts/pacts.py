@@ -147,7 +147,8 @@ def _read(path: Path) -> Pact:
         for key in ("request", "response"):
             if not isinstance(one.get(key), dict):  # the library would report it as verified
                 raise HarnessError("pact-interaction-invalid", where=f"{path}: interactions[{number}]", key=key)
-        if not isinstance(status := one["response"].get("status", 200), int):
+        status = one["response"].get("status", 200)
+        if type(status) is not int or not 100 <= status <= 999:  # the library would cut off others, or fail
             raise HarnessError("pact-status-invalid", where=f"{path}: interactions[{number}]", status=status)
     return Pact(
         path,

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from harness.contracts.document import Document, Json, objects
+from harness.contracts.document import Document, Json, objects, step
 from harness.errors import HarnessError, how_to_install
 
 if TYPE_CHECKING:
@@ -98,11 +98,12 @@ class Schemas:
                 keywords={"writeOnly": _WriteOnly},
             )
         except (library.ValidationError, library.ReferencingError, ValueError) as error:
-            below = "".join(f".{key}" for key in getattr(error, "instance_path", ()))
+            keys = [str(key) for key in getattr(error, "instance_path", ())]
+            # A compiler counts from the document, a check of the schema from the schema.
+            place, whole = self._document.where(pointer), self._document.where(step("#", *keys))
+            where = whole if whole.startswith(place) else ".".join([place, *keys])
             reason = " ".join(str(getattr(error, "message", error)).split())
-            raise HarnessError(
-                "contract-schema-invalid", where=f"{self._document.where(pointer)}{below}", reason=reason
-            ) from error
+            raise HarnessError("contract-schema-invalid", where=where, reason=reason) from error
 
     def breaches(self, pointer: str, value: Json, *, only_formats: bool = False) -> Iterator[SchemaBreach]:
         """What is wrong with ``value`` by the schema at ``pointer``, the first places.

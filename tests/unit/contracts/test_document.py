@@ -42,6 +42,14 @@ def test_yaml_means_what_json_would() -> None:
     assert responses["200"]["content"]["application/json"]["schema"]["enum"] == ["no", "yes", "on"]
 
 
+def test_yaml_may_merge_maps() -> None:
+    merged = YAML.replace("description: no", "<<: &shared {description: a, x-a: 1}\n          description: b")
+    read = read_document((merged + "x-b: {<<: *shared, x-a: 2}\n").encode(), "api.yaml")
+    response = read.at("#/paths/~1things/get/responses/200")
+    assert (response["description"], response["x-a"]) == ("b", 1)
+    assert read.at("#/x-b") == {"description": "a", "x-a": 2}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "code", "where"),
@@ -53,6 +61,11 @@ def test_yaml_means_what_json_would() -> None:
         ('{"openapi": "3.1.0", "openapi": "3.1.0"}', "key-twice", "api.yaml: the document"),
         ("openapi: 3.1.0\npaths:\n  /a: {}\n  /a: {}", "key-twice", "api.yaml:4"),
         ('openapi: 3.1.0\npaths: {200: 1,\n"200": 2}', "key-twice", "api.yaml:3"),
+        (
+            'openapi: 3.1.0\npaths: {/a: {get: {responses: {4xx: {}, "4XX": {}}}}}',
+            "key-twice",
+            "api.yaml: paths./a.get.responses",
+        ),
         ("just text", "contract-not-openapi", "api.yaml"),
         ("", "contract-not-openapi", "api.yaml"),
         ("[1, 2]", "contract-not-openapi", "api.yaml"),
@@ -189,7 +202,7 @@ def test_text_in_an_example_is_not_a_reference() -> None:
 
 @pytest.mark.parametrize(
     ("schema", "below"),
-    [({"type": "strnig"}, "type"), ({"minLength": -1}, "minLength"), ({"pattern": "("}, ""), ("text", "")],
+    [({"type": "strnig"}, "type"), ({"minLength": -1}, "minLength"), ({"pattern": "("}, "pattern"), ("text", "")],
 )
 def test_an_invalid_schema_is_an_error(schema: Json, below: str) -> None:
     with pytest.raises(HarnessError) as raised:

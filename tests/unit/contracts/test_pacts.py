@@ -89,8 +89,9 @@ def test_anything_but_a_pact_over_http_is_an_error(tmp_path: Path, changes: dict
     assert problem(path) == (code, str(path))
 
 
-def test_a_status_that_is_not_a_number_is_an_error(tmp_path: Path) -> None:
-    path = pact(tmp_path, interactions=[INTERACTION | {"response": {"status": "200"}}])
+@pytest.mark.parametrize("status", ["200", True, -1, 0, 99_999])
+def test_a_status_that_is_none_is_an_error(tmp_path: Path, status: object) -> None:
+    path = pact(tmp_path, interactions=[INTERACTION | {"response": {"status": status}}])
     assert problem(path) == ("pact-status-invalid", f"{path}: interactions[0]")
 
 
