@@ -12,10 +12,11 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness import control, quick_start
+from harness import control, quick_start, steady_clock
 from harness.cluster.bundle import collect
 from harness.cluster.listen_address import ListenAddress, reached_from_outside
 from harness.control.artifacts import artifact_location
+from harness.control.clock import clock_notices
 from harness.control.faults import Faults
 from harness.control.feeding import Feeding
 from harness.control.gate_noise import too_tight
@@ -158,6 +159,7 @@ def _run_in(
         if plan.contract is not None:
             contract = control.contract.prepare(plan, targets[-1], folder, observer, lambda: interrupts.count > 0)
         hooks.set_up()
+        steady_clock.follow_machine()
         load.begin(urls, lambda: interrupts.count > 0, useless, hooks.data, feeding.paths, through, contract)
         with sampling:
             if listen_address is not None:
@@ -237,7 +239,7 @@ def _ended(started: _Started, journal: Journal, folder: RunFolder, observer: Run
     for target in targets:
         target.stop()
     lost = [] if journal.end_reason == "proxies lost" else proxies.notices()
-    return [*traces.close(), *lost, *([] if broke is None else [broke]), *not_torn_down]
+    return [*clock_notices(), *traces.close(), *lost, *([] if broke is None else [broke]), *not_torn_down]
 
 
 def _captured_environment(public: RunPlan, folder: RunFolder) -> Environment:

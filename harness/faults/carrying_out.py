@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from harness import steady_clock
 from harness.errors import HarnessError
 from harness.faults.claims import Claims
 from harness.faults.orders import Setup
@@ -89,7 +89,7 @@ class CarryingOut:
 
     def _carry_out(self, number: int, at_s: float) -> None:
         over = self._over[number]
-        if over.wait(max(0.0, at_s - time.time())):
+        if over.wait(max(0.0, at_s - steady_clock.now_s())):
             return
         try:
             with self._claims.held(number, lambda: self._place, lambda other: self._is_over(other, at_s)):
@@ -104,7 +104,7 @@ class CarryingOut:
     def _is_past(self, number: int) -> bool:
         """Whether a fault would be undone as soon as it has begun, as the harness ordered it too late."""
         until_s = self._until_s[number]
-        return until_s is not None and until_s <= time.time() and not self._faults[number].is_momentary
+        return until_s is not None and until_s <= steady_clock.now_s() and not self._faults[number].is_momentary
 
     def _is_over(self, number: int, at_s: float) -> bool:
         """Whether a fault that acts is due to be undone by ``at_s``."""
@@ -125,7 +125,7 @@ class CarryingOut:
             self._note(number, "failed", self._not_begun(number, error))
         else:
             if not fault.is_momentary:
-                over.wait(None if until_s is None else max(0.0, until_s - time.time()))
+                over.wait(None if until_s is None else max(0.0, until_s - steady_clock.now_s()))
                 self._require_active(number)
         self._undo(number)
 
@@ -152,7 +152,7 @@ class CarryingOut:
             self._note(number, "ended")
 
     def _note(self, number: int, event: Any, error: Message | None = None) -> None:
-        given, now_s = self._given[number], time.time()
+        given, now_s = self._given[number], steady_clock.now_s()
         data = None if error is None else error.to_data()
         # A full disk must not keep anything from being undone.
         with nullcontext() if event == "began" else suppress(OSError):

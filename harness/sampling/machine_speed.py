@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from harness.sampling import reference_work
 from harness.sampling.child import start_child
 from harness.sampling.reference_work import TASKS
 from harness.sampling.sampler import During, PeriodicSampler, Sampler, SamplerKind, SamplingContext
+from harness.steady_clock import now_s
 
 _NAMES = [f"{task.__name__}_us" for task in TASKS]
 _TONES: tuple[Tone, ...] = ("blue", "orange")
@@ -49,7 +49,7 @@ class MachineSpeedSampler(PeriodicSampler):
         try:
             profiles = super().close()
             with suppress(ChildProcessError):  # a note has said so
-                for reading in self.read(time.time()):
+                for reading in self.read(now_s()):
                     self._writer.write(reading)
             return profiles
         finally:  # also where the disk is full

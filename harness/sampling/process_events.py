@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from harness import steady_clock
 from harness.messages import message
 from harness.record.process_events import PROCESS_EVENTS, ProcessEvent
 from harness.record.profiles import Profile
@@ -63,7 +64,7 @@ class ProcessEventSampler(Sampler):
 
     def _look(self) -> None:
         """Note the processes that have started."""
-        now_s = time.time()
+        now_s = steady_clock.now_s()
         roots = [target.pid or 0 for _, target in self._targets]  # a fault may have started one again
         for (variant, target), root, tree in zip(self._targets, roots, process_trees(*roots), strict=True):
             for pid in tree:
@@ -74,7 +75,7 @@ class ProcessEventSampler(Sampler):
 
     def _note_ends(self, timeout_s: float) -> None:
         ended = self._watch.ended(timeout_s)
-        now_s = time.time()
+        now_s = steady_clock.now_s()
         if ended:
             time.sleep(_LAST_WORDS_S)
         for pid, status in ended:

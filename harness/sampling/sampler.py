@@ -18,6 +18,7 @@ from harness.record.frames import LogWriter
 from harness.record.profiles import Profile
 from harness.record.resources import LineChart, Reading
 from harness.record.run_folder import RunFolder
+from harness.steady_clock import now_s
 from harness.targets.target import Target
 
 PID_UNKNOWN = message("target-pid-unknown", option=Option("pid"))
@@ -165,10 +166,10 @@ class PeriodicSampler(Sampler, ABC):
 
     def _run(self) -> None:
         try:
-            self.read(time.time())
+            self.read(now_s())
             due_s = time.monotonic() + self.period_s
             while not self._ended.wait(max(0.0, due_s - time.monotonic())):
-                for reading in self.read(time.time()):
+                for reading in self.read(now_s()):
                     self._writer.write(reading)
                 due_s = max(due_s + self.period_s, time.monotonic())  # a second that was missed is skipped
         except Exception as error:  # noqa: BLE001  (sampling that fails must not end the run)

@@ -19,6 +19,7 @@ from harness.record.metric_readings import METRIC_READINGS, MetricReading
 from harness.record.profiles import Profile
 from harness.record.redaction import redacted
 from harness.sampling.sampler import During, Sampler, SamplerKind, SamplingContext
+from harness.steady_clock import now_s
 
 _Response = TypeVar("_Response")
 _Entry = TypeVar("_Entry", MetricReading, StatementTotals)
@@ -92,15 +93,15 @@ class _Reader(threading.Thread):
     def _count(self, phase: int, ended: bool) -> None:
         statements = self._asked(self._source.statements)
         if statements:
-            self._write(self._statements, StatementTotals(time.time(), self._name, phase, ended, statements))
+            self._write(self._statements, StatementTotals(now_s(), self._name, phase, ended, statements))
 
     def _read(self) -> None:
-        began_s = time.time()
+        began_s = now_s()
         values = self._asked(self._source.read)
         if values is None:
             return
         # The server read its values at some time between request and response.
-        reading = MetricReading((began_s + time.time()) / 2, self._name, values.gauges, values.counters)
+        reading = MetricReading((began_s + now_s()) / 2, self._name, values.gauges, values.counters)
         self._write(self._writer, reading)
         self._reads += 1
 

@@ -93,6 +93,26 @@ def test_a_fault_begins_and_ends_at_its_time(run: Run) -> None:
     wait_until(run.nothing_is_broken)
 
 
+def test_a_clock_that_is_set_changes_no_time_of_a_fault(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_set = tmp_path / "set"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, time\nreal = time.time\ntime.time = lambda: real() + 3600 * os.path.exists({str(is_set)!r})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    run.process.discard()
+    wait_until(lambda: not fault_processes())
+    run.start(run.setup)
+    is_set.touch()
+    at_s = time.time()
+    run.process.send(begin=COMMAND, at=at_s, until=at_s + 600)
+    (began,) = run.heard("fault")
+    assert 0 <= began["epoch_s"] - at_s < 600
+    run.process.send(end_all=True)
+    run.heard("over")
+
+
 def test_a_fault_that_is_ended_before_its_time_never_begins(run: Run) -> None:
     run.process.send(begin=PAUSE, at=time.time() + 600, until=None)
     run.process.send(end_all=True)
