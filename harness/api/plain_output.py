@@ -161,7 +161,7 @@ def stands(gate: LiveGate) -> str:
         before, now = (in_unit(value, gate.unit) for value in (gate.build_a, gate.observed))
         return f"{now}, build A {before}, judged after the run"
     if gate.limit is None:
-        return f"{in_unit(gate.observed, gate.unit)}, judged against the baseline after the run"
+        return f"{in_unit(gate.observed, gate.unit)}, judged after the run"
     if gate.observed is None:
         return _STANDS[None]
     return f"{in_unit(gate.observed, gate.unit)}, {_STANDS[gate.holds]}"

@@ -77,7 +77,7 @@ def test_a_run_is_printed_from_begin_to_end(tmp_path: Path, capsys: pytest.Captu
     assert order == sorted(order)
     assert lines[place(lines, "gate p95 < 500ms")].endswith("ms, holds so far")
     assert lines[place(lines, "gate p50 < 1ms")].endswith("ms, does not hold so far")
-    assert "judged against the baseline after the run" in lines[place(lines, "baseline + 10%")]
+    assert "judged after the run" in lines[place(lines, "baseline + 10%")]
     assert lines[place(lines, "on GET /none")].endswith("no requests yet")
     assert lines[place(lines, "gate capacity_users >= 10")].endswith("judged after the run")
     tick = lines[place(lines, " 0:20 ")]
