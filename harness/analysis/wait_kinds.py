@@ -64,6 +64,8 @@ class Wait:
     kind: str
     what: str
     place: Frame
+    blocks_loop: bool = False
+    """Whether it is on the thread of an event loop, which serves no other request meanwhile."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -87,7 +89,9 @@ def wait_of(frames: Sequence[str], own: Collection[str]) -> Wait | None:
         return None
     inner = stack[at + 1 :]
     kind, what = _kind(inner, hinted[1] if hinted else "")
-    return Wait(kind, what, stack[at]) if kind else None
+    outer = {_short(frame.file) for frame in stack[:at]}
+    blocks_loop = "threading.py" not in outer and any(file.startswith("asyncio/") for file in outer)
+    return Wait(kind, what, stack[at], blocks_loop) if kind else None
 
 
 def _wait_of_task(stack: Sequence[Frame], own: Collection[str]) -> Wait | None:

@@ -1,4 +1,4 @@
-"""The target used all CPU time that it can: a core per Python process, or all cores.
+"""The target used all CPU time that it can: a core per Python process, or all cores. Or its event loop was blocked.
 
 Requests then wait for each other. If a function grew, that is the cause, and this is its evidence. Beside a baseline
 that was as busy, it explains no rise.
@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.analysis.profiles import profiles_of
+from harness.analysis.waits import sampled_waits
 from harness.explain.questions import Question
 from harness.messages import Message, message
 from harness.metrics.formatting import Amount
-from harness.record.explanation import Cause
+from harness.record.explanation import Cause, Place
 from harness.record.measurement import PhaseMeasurement
 from harness.record.profiles import Profile
 
@@ -33,9 +34,25 @@ def causes(question: Question) -> Iterator[Cause]:
     if question.attribution.suspects:
         return
     found = saturated(question)
-    if found is None or (question.is_compared and was_as_busy(question)):
+    if found is not None and not (question.is_compared and was_as_busy(question)):
+        yield question.cause("saturated", found, sure=False)
+    elif found is None and not question.is_compared:
+        yield from _blocked_loop(question)
+
+
+def _blocked_loop(question: Question) -> Iterator[Cause]:
+    """What an event loop's thread waits for most of the time: beside a baseline, a wait that grew says so."""
+    sampled = sampled_waits(question.run, question.record) if question.record is not None else None
+    if sampled is None:
         return
-    yield question.cause("saturated", found, sure=False)
+    sampled_s = sum(span.duration_s for span in sampled.profile.spans)
+    held = [(float(waiting_s.sum()), wait.place) for wait, waiting_s in sampled.waiting_s if wait.blocks_loop]
+    share = sum(seconds for seconds, _ in held) / sampled_s / max(1, _busy_processes(sampled.profile))
+    if share >= HELD:
+        _, longest = max(held, key=lambda each: each[0])
+        place = Place(function=longest.function, file=longest.file, line=longest.line or None)
+        what = message("cause-blocked-loop", place=str(place), used=Amount(100 * min(1.0, share), "%"))
+        yield question.cause("saturated", what, place=place, sure=False)
 
 
 def saturated(question: Question) -> Message | None:
@@ -75,8 +92,7 @@ def crowds_itself(question: Question) -> bool:
     if profile is None or sampled is None:
         return False
     looks = sum(span.duration_s * span.rate_hz for span in profile.spans)
-    used_s = _used_s(profile).values()
-    busy = sum(each >= _BUSY * max(used_s) for each in used_s)
+    busy = _busy_processes(profile)
     return busy > 0 and sampled.samples >= HELD * looks * busy
 
 
@@ -92,6 +108,11 @@ def _python_profile(question: Question) -> Profile | None:
 def _used_s(profile: Profile) -> Counter[int]:
     """The CPU time of each process while it was sampled."""
     return sum((Counter(span.cpu_s) for span in profile.spans), Counter())
+
+
+def _busy_processes(profile: Profile) -> int:
+    used_s = _used_s(profile).values()
+    return sum(each >= _BUSY * max(used_s) for each in used_s)
 
 
 def _used_cores(phase: PhaseMeasurement) -> float:
