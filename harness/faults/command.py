@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,6 +29,8 @@ from harness.messages import Message, message
 from harness.quantities import Duration
 from harness.record.redaction import redacted, redacted_command
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 _LONGEST_OUTPUT = 300
 _LAST_BYTES = 16_384
 """Of a command's output, where its last lines are looked for."""
@@ -63,6 +66,13 @@ def _body(value: object) -> object:
     return value
 
 
+def _headers(value: object) -> object:
+    for name, text in value.items() if isinstance(value, dict) else ():
+        if not _HEADER_NAME.fullmatch(name) or (isinstance(text, str) and not _HEADER_VALUE.fullmatch(text)):
+            raise InvalidValue("fault-header-invalid", name=name)
+    return value
+
+
 _Command = Annotated[str, BeforeValidator(_command)]
 _Url = Annotated[str, BeforeValidator(_url)]
 _Body = Annotated[str | dict[str, Any], BeforeValidator(_body)]
@@ -85,7 +95,7 @@ class CommandFault(Fault):
     stop_url: _Url | None = None
     stop_method: _Method = "POST"
     stop_body: _Body | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(default_factory=dict)
     """Of both requests."""
     timeout: Duration = 30.0
     """How long each command or request may take."""

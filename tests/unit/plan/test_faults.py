@@ -183,6 +183,13 @@ def test_secrets_of_a_fault_are_not_written(tmp_path: Path) -> None:
             {},
         ),
         (
+            'kind = "command"\nphase = "steady"\nstart_url = "http://x"\nstop = "true"\nheaders = {A = "b\\nC: d"}\n',
+            "headers",
+            5,
+            "fault-header-invalid",
+            {"name": "A"},
+        ),
+        (
             'kind = "command"\nphase = "steady"\nstart_url = "http://x"\nstop = "true"\nstart_body = {a = [nan]}\n',
             "start_body",
             5,
