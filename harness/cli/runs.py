@@ -18,6 +18,10 @@ from harness.control.run_lookup import existing_store, stored_runs
 if TYPE_CHECKING:
     from harness.store import ListedRun
 
+_WIDE = 100
+"""Characters in which all columns have room."""
+_DETAILS = ("started (UTC)", "environment", "folder")
+
 
 @click.command()
 @options.stored_scenario(required=False)
@@ -43,18 +47,23 @@ def command(scenario: str | None, limit: int, out: Path, as_json: bool) -> None:
     if as_json:
         print_json([_described(run) for run in runs])
     elif runs:
-        Terminal().print(_table(runs))
+        terminal = Terminal()
+        terminal.print(_table(runs, terminal.width))
     else:
         Terminal().print(f"No runs in {shown}.")
 
 
-def _table(runs: list[ListedRun]) -> Table:
-    table = Table("run", "started (UTC)", "environment", "verdict", "commit", "baseline", "folder", box=None)
+def _table(runs: list[ListedRun], width: int) -> Table:
+    """In a narrow terminal, what the id says and what is seldom asked for is left out, so that a run has one line."""
+    wide = width >= _WIDE
+    columns = ["run", "started (UTC)", "environment", "verdict", "commit", "baseline", "folder"]
+    kept = [name for name in columns if wide or name not in _DETAILS]
+    table = Table(*kept, box=None, padding=(0, 2, 0, 0))
     for run in runs:
         started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "?"
-        cells = (run.run_id, started, run.fingerprint, run.verdict, run.commit or "–")
-        marks = (run.baseline or "", "here" if _is_here(run.folder) else "not here")
-        table.add_row(*map(Text, (*cells, *marks)))
+        cells = (run.run_id, started, run.fingerprint, run.verdict, run.commit or "–", run.baseline or "")
+        here = "here" if _is_here(run.folder) else "not here"
+        table.add_row(*(Text(cell) for name, cell in zip(columns, (*cells, here), strict=True) if name in kept))
     table.columns[0].overflow = "fold"
     return table
 

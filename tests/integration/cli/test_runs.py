@@ -41,6 +41,19 @@ def test_runs_are_listed_latest_first_with_their_commit_and_baseline(store_url: 
     assert run_id not in shown.err
 
 
+@pytest.mark.parametrize(("columns", "details"), [("80", False), ("120", True)])
+def test_every_run_has_one_line_in_a_narrow_terminal(
+    columns: str, details: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(None, tmp_path) as store:
+        store.record_run(make_entry(1, verdict="inconclusive"))
+    monkeypatch.setenv("COLUMNS", columns)
+    heading, line = harness("runs", "--out", str(tmp_path)).err.splitlines()
+    assert line.split()[0] == make_summary(1).run_id
+    assert "inconclusive" in line
+    assert ("environment" in heading) == details
+
+
 def test_a_scenario_without_runs_is_an_error_that_names_those_with(store_url: str, tmp_path: Path) -> None:
     assert harness("runs", "--out", str(tmp_path), store=store_url).exit_code == 0
     with open_store(store_url, tmp_path) as store:
