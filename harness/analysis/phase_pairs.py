@@ -50,15 +50,16 @@ def pair_phases(a: Runs, b: Runs) -> Pairing:
                 left_out.append(message("compare-phase-missing", phase=name, side=side))
         if not all(sides):
             continue
-        like, kept = next(iter(sides[1].values())), []
+        like = next(iter(sides[1].values()))
+        kept, taken = [], []
         for runs in sides:
             doubts = {run_id: _why_left_out(phase, run_id, like) for run_id, phase in runs.items()}
             left_out += [doubt for doubt in doubts.values() if doubt is not None]
             kept.append([phase for run_id, phase in runs.items() if doubts[run_id] is None])
-            taken = [run_id for run_id, phase in runs.items() if doubts[run_id] is None and phase.too_contaminated]
-            left_out += [message("compare-contaminated", phase=name, run=run_id) for run_id in taken]
+            taken += [run_id for run_id, phase in runs.items() if doubts[run_id] is None and phase.too_contaminated]
         if all(kept):
             pairs.append(PhasePair(name, *kept))
+            left_out += [message("compare-contaminated", phase=name, run=run_id) for run_id in taken]
             left_out += _missing_benchmarks(pairs[-1])
     if not pairs:
         raise HarnessError("compare-nothing-in-common", reasons=[*left_out])

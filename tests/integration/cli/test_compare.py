@@ -282,6 +282,15 @@ def test_runs_beside_others_are_compared_by_cpu_time_at_equal_speed(
     )
 
 
+def test_of_phases_that_are_left_out_nothing_else_is_said(tmp_path: Path) -> None:
+    a, b = made(tmp_path, 1, phases=[steady(10, 20, name="held")]), beside_others(tmp_path, 2, 50.0)
+    with harness_error("compare-nothing-in-common") as caught:
+        api.compare(a.path, b.path)
+    reasons = caught.value.params["reasons"]
+    assert isinstance(reasons, list)
+    assert [reason.code for reason in reasons] == ["compare-other-load"]
+
+
 def test_response_times_are_those_of_the_runs_without_others(tmp_path: Path) -> None:
     a = [beside_others(tmp_path, 1, 50.0), beside_others(tmp_path, 2, 50.0, taken=False)]
     b = beside_others(tmp_path, 3, 50.0, taken=False)
