@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.feeders.csv_rows import texts
-from harness.record.strict_json import parse_json
+from harness.record.strict_json import parse_json_once
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
@@ -17,6 +17,6 @@ def read_json_lines(path: Path) -> Iterator[Any]:
         for number, text in enumerate(texts(file, path), 1):
             if text.strip():
                 try:
-                    yield parse_json(text)
+                    yield parse_json_once(text)
                 except (ValueError, RecursionError) as error:
                     raise HarnessError("feeder-json-invalid", where=f"{path}:{number}", error=error) from error

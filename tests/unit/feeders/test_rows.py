@@ -83,6 +83,7 @@ def test_parquet_rows_may_be_nested(tmp_path: Path) -> None:
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "feeder-json-invalid", 2),
         ("a.jsonl", b'{"a": 1}\n"\xff"\n', "feeder-not-utf8", 2),
         ("a.jsonl", b'{"a": 1}\n{"a": [NaN]}\n', "feeder-json-invalid", 2),
+        ("a.jsonl", b'{"a": 1}\n[{"b": 1, "b": 2}]\n', "feeder-json-invalid", 2),
         ("a.jsonl", b"-Infinity\n", "feeder-json-invalid", 1),
         ("a.jsonl", b"1e308\n1e309\n", "feeder-json-invalid", 2),
         ("a.jsonl", b"1\n" + b"[" * 100_000 + b"]" * 100_000, "feeder-json-invalid", 2),
