@@ -84,7 +84,8 @@ def self_changes(run: RunRecording) -> list[Change]:
         own = np.array(record.turns).reshape(-1, BLOCK)
         is_second = (2 * (own.cumsum(axis=1) - own) >= own.sum(axis=1, keepdims=True)).ravel()[turn]
         one = is_second ^ (turn // BLOCK % 2 == 1)  # now the first, now the second: a drift cancels out
-        halves = [sample_of_turns(record.table.of(np.flatnonzero(half)), record).only(kept) for half in (one, ~one)]
+        parts = [sample_of_turns(record.table.of(np.flatnonzero(half)), record).only(kept) for half in (one, ~one)]
+        halves = [replace(part, lengths_s=part.lengths_s / 2, planned=part.planned / 2) for part in parts]
         found += [
             (phase, ALL, metric, _pair(metric, halves[0], halves[1], _starts(phase, kept)))
             for metric in REQUEST_METRICS.values()
