@@ -99,7 +99,7 @@ def unexplained_of(explanation: Explanation) -> str:
     if not explanation.causes:
         return "nothing that was recorded explains it"
     left = explanation.unexplained
-    if left is None or not explanation.unit or not left.high:
+    if left is None or not explanation.unit or not left.value:
         return ""
     return f"{Estimate(left, explanation.unit)}: unexplained"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.messages import message
 from harness.record.explanation import Cause, Explanation
 from harness.record.gate_result import GateResult
+from harness.record.measurement import Interval
 from harness.record.notice import Notice
 from harness.report.exporters.markdown import summary_markdown
 from harness.report.sections import SECTIONS
-from harness.report.sections.explanations import _SHOWN_IN, alike, link_of, shown
+from harness.report.sections.explanations import _SHOWN_IN, alike, link_of, shown, unexplained_of
 from harness.report.sections.verdict import new_warnings
 from tests.support.baselines import make_summary
 
@@ -63,6 +66,13 @@ def test_why_the_load_generator_was_the_bottleneck_is_said_once() -> None:
     assert new_warnings(summary) == []
     text = summary_markdown(summary)
     assert (text.count(why), text.count(str(message("gate-generator-as-explained")))) == (1, 1)
+
+
+@pytest.mark.parametrize(("left", "said"), [(0.0, False), (1.0, True)])
+def test_nothing_is_unexplained_where_the_causes_explain_it_all(left: float, said: bool) -> None:
+    unexplained = Interval(value=left, low=0.0, high=1.4)
+    found = explanation("p95", "f").model_copy(update={"unit": "ms", "unexplained": unexplained})
+    assert bool(unexplained_of(found)) == said
 
 
 def test_a_cause_leads_to_the_section_that_shows_more_of_it() -> None:
