@@ -21,7 +21,9 @@ class Terminal(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"stderr": True, "highlight": False, "markup": False, **options})
-        if not self.is_terminal and "width" not in options and not os.environ.get("COLUMNS", "").isdecimal():
+        columns = os.environ.get("COLUMNS", "")
+        has_width = columns.isdecimal() and int(columns) > 0  # 0 is what a terminal without a size says
+        if not self.is_terminal and "width" not in options and not has_width:
             self.width = LOG_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
