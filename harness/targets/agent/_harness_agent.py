@@ -23,6 +23,10 @@ _trace: tuple[Any, str] | None = None
 """What traces this process, and its file. A forked child has it from its parent: memray follows forks."""
 
 
+_parents_loops: list[Any] = []
+"""The event loops that ran where this process was forked: it has their tasks as objects, but does not run them."""
+
+
 def start() -> None:
     """Start the agent in this process, and in every one it forks."""
     folder = os.environ.get("HARNESS_AGENT_FOLDER")
@@ -33,10 +37,12 @@ def start() -> None:
 
 
 def _go_on_in_child(folder: str) -> None:
-    global _trace
+    global _trace, _parents_loops
     if _trace is not None:
         tracker, path = _trace
         _trace = tracker, f"{path}.{os.getpid()}"  # as memray names it
+    with contextlib.suppress(Exception):  # the target must not suffer
+        _parents_loops = _waiting_tasks().running_loops() if "asyncio" in sys.modules else []
     _listen(folder)
 
 
@@ -53,7 +59,8 @@ def _listen(folder: str) -> None:
         _thread.start_new_thread(Agent(server).serve, ())
 
 
-def _waiting_tasks() -> dict[str, Any]:
+def _waiting_tasks() -> Any:
+    """The module that looks at tasks."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     name = "_harness_waiting_tasks"
@@ -64,8 +71,7 @@ def _waiting_tasks() -> dict[str, Any]:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module
-    found: dict[str, Any] = sys.modules[name].look()
-    return found
+    return sys.modules[name]
 
 
 class Agent:
@@ -96,7 +102,8 @@ class Agent:
                 return self._start(request["path"])
             if request["do"] == "stop":
                 return self._stop()
-            return _waiting_tasks()
+            found: dict[str, Any] = _waiting_tasks().look(_parents_loops)
+            return found
         except Exception as error:  # noqa: BLE001  (sent to the harness; raised, it would end the agent)
             return {"error": f"{type(error).__name__}: {error}"}
 

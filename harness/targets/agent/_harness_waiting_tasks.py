@@ -21,7 +21,9 @@ _PARTS = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "
 """By kind of awaitable (coroutine, generator, asynchronous generator): its frame, and what it awaits."""
 _OPAQUE = {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "FutureIter"}
 """Types that stand between them and have no such attributes, but refer to what they await."""
-_RUN = {"run_forever", "run_until_complete"}
+_SETS = ("_all_tasks", "_scheduled_tasks", "_eager_tasks")
+"""Of all tasks, by their names in different versions of Python."""
+_ATTEMPTS = 100
 _JOINS = {"wait_for": ("fut", ""), "_wait": ("fs", ""), "__aexit__": ("self", "_tasks")}
 """Functions of asyncio and anyio that wait for tasks: the variable that has them, and its attribute."""
 _frames: dict[tuple[int, int], tuple[str, Any]] = {}
@@ -29,50 +31,64 @@ _frames: dict[tuple[int, int], tuple[str, Any]] = {}
 _MOST_FRAMES = 10_000
 
 
-def look() -> dict[str, Any]:
+def look(ignored: list[Any]) -> dict[str, Any]:
     """``stacks``: how many tasks wait with each, the root first, as py-spy writes them; ``cost_s``: what that took.
 
-    ``loops`` is how many event loops there are. A task that waits for others is not counted itself: its stack continues
-    with theirs. In those of the second one and all later ones, a frame ``[part NUMBER]`` stands in between.
+    ``loops`` is how many event loops have tasks, without the ``ignored`` ones. A task that waits for others is not
+    counted itself: its stack continues with theirs. In those of the second one and all later ones, a frame ``[part
+    NUMBER]`` stands in between.
+
+    Until Python 3.12, a garbage collection may begin wherever an object is made, as when a frame is looked at. Other
+    threads may then run, and the frame may be gone. So nothing is collected meanwhile.
     """
     began_s = time.thread_time()
     asyncio = sys.modules.get("asyncio")
+    tasks = [] if asyncio is None else _tasks(asyncio, ignored)
     stacks: Counter[str] = Counter()
-    loops = [] if asyncio is None else _running_loops(asyncio)
-    for loop in loops:
-        stacks.update(_waiting(asyncio, loop))
+    if tasks:
+        collects = gc.isenabled() and sys.version_info < (3, 12)
+        if collects:
+            gc.disable()
+        try:
+            stacks = _waiting(asyncio, tasks)
+        finally:
+            if collects:
+                gc.enable()
     if len(_frames) > _MOST_FRAMES:  # of code that is generated again and again
         _frames.clear()
+    loops = {id(task.get_loop()) for task in tasks}
     return {"loops": len(loops), "stacks": stacks, "cost_s": time.thread_time() - began_s}
 
 
-def _running_loops(asyncio: Any) -> list[Any]:
-    """Each stands in a local variable of a function that runs it."""
-    loops: list[Any] = []
-    others = set()  # the ids of code that runs none: hundreds of threads have the same functions on their stacks
-    for innermost in sys._current_frames().values():
-        frame: Any = innermost
-        while frame is not None:
-            code = frame.f_code
-            if id(code) in others:
-                pass
-            elif code.co_name == "_launch":  # multiprocessing forked here: what is below belongs to the parent
+def running_loops() -> list[Any]:
+    """The event loops that have tasks."""
+    tasks = _tasks(sys.modules["asyncio"], [])
+    return list({id(task.get_loop()): task.get_loop() for task in tasks}.values())
+
+
+def _tasks(asyncio: Any, ignored: list[Any]) -> list[Any]:
+    """Those of all event loops that run.
+
+    They are in sets of asyncio's own until Python 3.14, which shows them to their own thread only. To look for event
+    loops on the stacks of other threads is not safe: it made a target crash.
+    """
+    found: set[Any] = set()
+    for name in _SETS:
+        for _ in range(_ATTEMPTS):
+            try:
+                found.update(getattr(asyncio.tasks, name, ()))
                 break
-            elif code.co_name in _RUN or not _RUN.isdisjoint(code.co_names):
-                for value in list(frame.f_locals.values()):
-                    # By its type: an attribute of the target's objects may be computed when it is read.
-                    loop = value._loop if type(value) is getattr(asyncio, "Runner", None) else value
-                    if issubclass(type(loop), asyncio.AbstractEventLoop) and loop.is_running() and loop not in loops:
-                        loops.append(loop)
-            else:
-                others.add(id(code))
-            frame = frame.f_back
-    return loops
+            except RuntimeError:  # it has changed meanwhile
+                continue
+    return [
+        task
+        for task in found
+        if not task.done() and (loop := task.get_loop()).is_running() and not any(loop is each for each in ignored)
+    ]
 
 
-def _waiting(asyncio: Any, loop: Any) -> Counter[str]:
-    """The stacks of the tasks of ``loop`` that wait."""
-    tasks = list(asyncio.all_tasks(loop))
+def _waiting(asyncio: Any, tasks: list[Any]) -> Counter[str]:
+    """The stacks of those tasks that wait."""
     step = -(-len(tasks) // _MOST_TASKS) or 1
     walked = {task: _walk(asyncio, task.get_coro()) for task in tasks[randrange(step) :: step]}
     joined = {other for _, others in walked.values() for other in others}
