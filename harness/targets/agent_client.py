@@ -38,8 +38,6 @@ class AgentGoneError(AgentError):
 class WaitingTasks:
     """The tasks of asyncio in a process that wait at one moment."""
 
-    loops: int
-    """How many event loops run."""
     stacks: dict[str, int]
     """How many tasks wait with each stack: its functions as py-spy writes them, the root first, separated by ``;``."""
     cost_s: float
@@ -75,7 +73,7 @@ class Agent:
     def waiting_tasks(self) -> WaitingTasks:
         """What the tasks of its event loops wait for now."""
         found = self._send({"do": "tasks"}, timeout_s=_LOOK_TIMEOUT_S)
-        return WaitingTasks(found["loops"], found["stacks"], found["cost_s"])
+        return WaitingTasks(found["stacks"], found["cost_s"])
 
     def _send(self, request: dict[str, str], timeout_s: float = _TIMEOUT_S) -> dict[str, Any]:
         try:

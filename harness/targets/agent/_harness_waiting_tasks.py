@@ -34,11 +34,10 @@ _MOST_FRAMES = 10_000
 def look(ignored: list[Any]) -> dict[str, Any]:
     """``stacks``: how many tasks wait with each, the root first, as py-spy writes them; ``cost_s``: what that took.
 
-    ``loops`` is how many event loops have tasks, without the ``ignored`` ones. A task that waits for others is not
-    counted itself: its stack continues with theirs. In those of the second one and all later ones, a frame ``[part
-    NUMBER]`` stands in between.
+    Tasks of the ``ignored`` event loops are left out. A task that waits for others is not counted itself: its stack
+    continues with theirs. In those of the second one and all later ones, a frame ``[part NUMBER]`` stands in between.
 
-    Until Python 3.12, a garbage collection may begin wherever an object is made, as when a frame is looked at. Other
+    Before Python 3.12, a garbage collection may begin wherever an object is made, as when a frame is looked at. Other
     threads may then run, and the frame may be gone. So nothing is collected meanwhile.
     """
     began_s = time.thread_time()
@@ -56,8 +55,7 @@ def look(ignored: list[Any]) -> dict[str, Any]:
                 gc.enable()
     if len(_frames) > _MOST_FRAMES:  # of code that is generated again and again
         _frames.clear()
-    loops = {id(task.get_loop()) for task in tasks}
-    return {"loops": len(loops), "stacks": stacks, "cost_s": time.thread_time() - began_s}
+    return {"stacks": stacks, "cost_s": time.thread_time() - began_s}
 
 
 def running_loops() -> list[Any]:
@@ -69,8 +67,8 @@ def running_loops() -> list[Any]:
 def _tasks(asyncio: Any, ignored: list[Any]) -> list[Any]:
     """Those of all event loops that run.
 
-    They are in sets of asyncio's own until Python 3.14, which shows them to their own thread only. To look for event
-    loops on the stacks of other threads is not safe: it made a target crash.
+    Before Python 3.14, they are in sets of asyncio's own; since then, only their own thread sees them. To look for
+    event loops on the stacks of other threads is not safe: it made a target crash.
     """
     found: set[Any] = set()
     for name in _SETS:
